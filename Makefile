@@ -1,0 +1,37 @@
+# `make demo` and `make test` set everything up themselves; later runs start in seconds.
+
+VENV ?= .venv
+SECONDS ?= 0
+SHARED := $(abspath ../shared)
+READY := $(VENV)/.ready
+
+ifneq ($(wildcard $(SHARED)/models),)
+export FACETRAIL_MODEL_DIR ?= $(SHARED)/models
+export FACETRAIL_TEST_DATA ?= $(SHARED)
+endif
+
+.PHONY: demo test check format setup clean
+
+demo: $(READY)
+	@$(VENV)/bin/python -m examples.demo --seconds $(SECONDS)
+
+test: $(READY) check
+	@$(VENV)/bin/python -m pytest
+
+check: $(READY)
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+
+format: $(READY)
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt models.txt deploy/set_up.sh
+	@deploy/set_up.sh $(VENV)
+
+clean:
+	rm -rf $(VENV) facetrail-data

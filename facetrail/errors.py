@@ -1,0 +1,78 @@
+"""
+Every error this project raises on purpose.
+
+* FacetrailError         one clear sentence: what is wrong, and the mend
+  + BadSettings          a setting or the camera file is wrong; refuse to start
+  + BadCamera            a camera's address can't be used; refuse to start
+  + StreamLost           a camera stopped sending; the reader reconnects
+  + BadMessage           bytes off the queue can't be read; set aside with the reason
+  + BadPicture           a photo or chip can't be used; `reason` is from a fixed list
+  + BadModelFile         missing, cut short, altered or of another network
+  + BadEncodings         wrong shape, dtype or length; a caller's mistake
+  + GalleryError         the gallery refused a change; nothing was changed
+    - EncoderMismatch    the gallery belongs to another encoder
+    - NoSuchPerson       nobody of that name is enrolled
+  + RedisAway            no answer from Redis; commands end, roles wait
+  + RoleDied             a process of `facetrail up` ended by itself
+"""
+
+from __future__ import annotations
+
+
+class FacetrailError(Exception):
+    """Root of the tree. The text is one sentence a user can act on."""
+
+
+class BadSettings(FacetrailError):
+    """A setting or the camera file is wrong."""
+
+
+class BadCamera(FacetrailError):
+    """A camera's address can't be used."""
+
+
+class StreamLost(FacetrailError):
+    """A camera stopped sending."""
+
+
+class BadMessage(FacetrailError):
+    """Bytes off the queue can't be read."""
+
+
+class BadPicture(FacetrailError):
+    """A photo or a chip can't be used.
+
+    reason: one word from the fixed list of `index.enrolment.REASONS`.
+    """
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+
+
+class BadModelFile(FacetrailError):
+    """A model file is missing, cut short, altered or of another network."""
+
+
+class BadEncodings(FacetrailError):
+    """Encodings of the wrong shape, dtype or length."""
+
+
+class GalleryError(FacetrailError):
+    """The gallery refused a change; nothing was changed."""
+
+
+class EncoderMismatch(GalleryError):
+    """The gallery belongs to another encoder."""
+
+
+class NoSuchPerson(GalleryError):
+    """Nobody of that name is enrolled."""
+
+
+class RedisAway(FacetrailError):
+    """Redis does not answer."""
+
+
+class RoleDied(FacetrailError):
+    """A process of `facetrail up` ended by itself."""

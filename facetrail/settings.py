@@ -1,0 +1,126 @@
+"""Every value an operator can turn, but for the cameras (cameras.py)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypedDict
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from facetrail.errors import BadSettings
+
+
+class ModelPlaces(TypedDict):
+    """Where models are looked for."""
+
+    model_dir: Path | None
+    cache_dir: Path
+
+
+class Settings(BaseSettings):
+    """Environment variables, upper-cased and prefixed: `FACETRAIL_BATCH_SIZE=64`."""
+
+    model_config = SettingsConfigDict(env_prefix="FACETRAIL_", frozen=True, extra="ignore")
+
+    redis_url: str | None = Field(
+        None, description="Redis: queue, gallery and events. None: `up` starts one of its own."
+    )
+    key_prefix: str = Field(
+        "facetrail:",
+        pattern=r"^[\w.-]+:$",
+        description="Every Redis key begins with it; two systems may share a Redis.",
+    )
+    data_dir: Path = Field(
+        Path("facetrail-data"), description="State of `up`: the embedded Redis and its files."
+    )
+    cache_dir: Path = Field(
+        Path("~/.cache/facetrail"), description="Converted and downloaded models."
+    )
+    model_dir: Path | None = Field(None, description="Where model files are looked for first.")
+    cameras: Path = Field(Path("cameras.yml"), description="The camera file.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level that is logged."
+    )
+    log_json: bool = Field(False, description="Log one JSON object a line.")
+
+    detector: Literal["centerface", "yunet"] = Field(
+        "centerface", description="Finds faces, at cameras and in photos."
+    )
+    detection_score: float = Field(
+        0.5, gt=0, lt=1, description="Least score of a detected face, 0 to 1."
+    )
+    detector_threads: int = Field(
+        1, ge=1, le=64, description="Threads of the detector, for each camera."
+    )
+    photo_width: int = Field(
+        640, ge=64, le=4096, description="Pixels of a photo's longer side that detection sees."
+    )
+    photo_min_face: int = Field(
+        40, ge=16, le=1000, description="Least height in pixels of a face in a photo."
+    )
+    buffer_mb: int = Field(
+        64, ge=1, description="Memory of an ingest process for chips that wait, in MB."
+    )
+
+    queue_limit: int = Field(
+        200, ge=1, description="Messages in the queue from which on ingest keeps its chips back."
+    )
+
+    encoder: Literal["dlib_resnet", "retail0095"] | None = Field(
+        None, description="The encoder. None: the gallery's own, or the best one on disk."
+    )
+    encoder_precision: Literal["f32", "bf16"] = Field(
+        "f32", description="Arithmetic of the encoder on a CPU."
+    )
+    encoder_device: Literal["auto", "cpu", "gpu"] = Field(
+        "auto", description="Where the encoder runs. auto: a GPU if TensorFlow sees one."
+    )
+    threads: int = Field(
+        0, ge=0, le=256, description="Threads of the encoder on a CPU. 0: one per core."
+    )
+    batch_size: int = Field(32, ge=1, le=1024, description="Most chips per run of the encoder.")
+    batch_wait_ms: int = Field(
+        30, ge=1, le=10_000, description="Longest a chip waits for its batch to fill, in ms."
+    )
+    pool_threads: int = Field(
+        64, ge=1, le=1024, description="Messages a worker holds at once; more than fill a batch."
+    )
+    chip_ttl_s: float = Field(
+        30.0, gt=0, description="Chips older than this are skipped and counted, in seconds."
+    )
+    redelivery_s: int = Field(
+        30, ge=2, description="A message not acknowledged after this comes again, in seconds."
+    )
+
+    confirm_chips: int = Field(
+        3, ge=1, le=100, description="Chips that must agree before a person has entered."
+    )
+    unknown_chips: int = Field(
+        5, ge=1, le=100, description="Chips after which a track without a name is unknown."
+    )
+    event_history: int = Field(
+        100_000, ge=100, description="Events kept in the stream for replay, about."
+    )
+    snapshot_ttl_s: int = Field(
+        86_400, ge=0, description="How long snapshots are kept, in seconds. 0: none are."
+    )
+
+    @property
+    def models(self) -> ModelPlaces:
+        """Where models are looked for, as the keywords of whoever opens one."""
+        model_dir = self.model_dir.expanduser() if self.model_dir else None
+        return {"model_dir": model_dir, "cache_dir": self.cache_dir.expanduser()}
+
+
+def read_settings() -> Settings:
+    """The settings of this process. Raises BadSettings, naming the variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = "FACETRAIL_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise BadSettings(
+            f"{variable}={first['input']!r} can't be used: {first['msg']}; "
+            "docs/configuration.md lists every variable"
+        ) from error

@@ -1,0 +1,192 @@
+"""Redis: connections and the names of all keys.
+
+Keys that one Lua script uses share a hash tag, which here is the whole name of the key the
+script writes to for the world: Redis Cluster then keeps them in one slot.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from facetrail.errors import BadSettings, RedisAway
+from facetrail.wire import QUEUE
+
+CONNECT_TIMEOUT_S = 5.0
+#: Longer than any blocking read, so that a dead connection is noticed and a quiet one kept.
+READ_TIMEOUT_S = 30.0
+
+
+def connect(url: str | None) -> redis.Redis:
+    """A client that answers bytes and tries thrice. Raises BadSettings; connects later."""
+    if not url:
+        raise BadSettings(
+            "FACETRAIL_REDIS_URL is not set: name a Redis, such as "
+            "redis://localhost:6379/0, or use `facetrail up`, which starts one"
+        )
+    try:
+        client = redis.Redis.from_url(
+            url,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            socket_timeout=READ_TIMEOUT_S,
+            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=3),
+            health_check_interval=15,
+        )
+        client.connection_pool.make_connection()  # not opened; an unknown option shows here
+    except (ValueError, TypeError):
+        # Without the parser's own words: they may hold a piece of the password.
+        raise BadSettings(
+            "FACETRAIL_REDIS_URL can't be used: expected redis://HOST:PORT/DB, rediss:// or "
+            "unix:///PATH, and %-signs for what is special in a password"
+        ) from None
+    return client
+
+
+def away(client: redis.Redis, error: Exception) -> RedisAway:
+    """The sentence for a Redis that does not answer; without its password."""
+    return RedisAway(
+        f"Redis at {where(client)} does not answer ({_cause(error)}): start it, or name "
+        "another in FACETRAIL_REDIS_URL"
+    )
+
+
+@contextmanager
+def answered(client: redis.Redis) -> Iterator[None]:
+    """Turns redis-py's connection errors into RedisAway."""
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise away(client, error) from error
+
+
+def checked(client: redis.Redis) -> redis.Redis:
+    """The client, once Redis has answered. Raises RedisAway."""
+    with answered(client):
+        client.ping()
+    return client
+
+
+def waited_for(client: redis.Redis, stop: threading.Event, *, wait_s: float = 10.0) -> None:
+    """Returns once Redis answers: a role may start a little before it. Raises RedisAway."""
+    deadline = time.monotonic() + wait_s
+    while not stop.is_set():
+        try:
+            client.ping()
+            return
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            if time.monotonic() > deadline:
+                raise away(client, error) from error
+            stop.wait(0.5)
+
+
+def where(client: redis.Redis) -> str:
+    """Host and port, or the socket's path."""
+    kwargs = client.get_connection_kwargs()
+    return str(kwargs.get("path") or f"{kwargs.get('host')}:{kwargs.get('port', 6379)}")
+
+
+def broker_url(url: str) -> str:
+    """The same Redis in the words of kombu, which calls a socket redis+socket."""
+    return "redis+socket://" + url.removeprefix("unix://") if _is_socket(url) else url
+
+
+def _is_socket(url: str) -> bool:
+    return urlsplit(url).scheme == "unix"
+
+
+def _cause(error: Exception) -> str:
+    return str(error).rstrip(".").splitlines()[0] if str(error) else type(error).__name__
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Every key of ours in Redis. docs/redis.md lists type, owner and life time."""
+
+    prefix: str = "facetrail:"
+
+    @property
+    def queue(self) -> str:
+        """List of Celery's messages."""
+        return f"{self.prefix}{QUEUE}"
+
+    @property
+    def events(self) -> str:
+        """Stream of events; also the start of the pub/sub channels."""
+        return f"{self.prefix}events"
+
+    def channel(self, camera: str) -> str:
+        return f"{self.events}:{camera}"
+
+    def published(self, event_id: str) -> str:
+        return f"{self.prefix}published:{{{self.events}}}:{event_id}"
+
+    def vote(self, track: str) -> str:
+        return f"{self.prefix}vote:{{{self.events}}}:{track}"
+
+    def counted(self, track: str) -> str:
+        """Bits of the chips of a track that were counted."""
+        return f"{self.prefix}counted:{{{self.events}}}:{track}"
+
+    @property
+    def open_tracks(self) -> str:
+        """Sorted set: open tracks by when a worker last heard of them."""
+        return f"{self.prefix}open:{{{self.events}}}"
+
+    @property
+    def closing_tracks(self) -> str:
+        """Sorted set: ended tracks by when their vote closes whatever comes."""
+        return f"{self.prefix}closing:{{{self.events}}}"
+
+    @property
+    def gallery_log(self) -> str:
+        return f"{self.prefix}gallery:log"
+
+    @property
+    def gallery_people(self) -> str:
+        """Hash: person's id to a JSON of what people call them."""
+        return f"{self.prefix}gallery:people:{{{self.gallery_log}}}"
+
+    @property
+    def gallery_names(self) -> str:
+        """Hash: casefolded name to person's id."""
+        return f"{self.prefix}gallery:names:{{{self.gallery_log}}}"
+
+    @property
+    def gallery_encoder(self) -> str:
+        return f"{self.prefix}gallery:encoder:{{{self.gallery_log}}}"
+
+    def gallery_photos(self, person: str) -> str:
+        """Hash: photo's SHA-256 to its encoding and chip."""
+        return f"{self.prefix}gallery:photos:{{{self.gallery_log}}}:{person}"
+
+    @property
+    def gallery_digests(self) -> str:
+        """Hash: photo's SHA-256 to the person it is enrolled for."""
+        return f"{self.prefix}gallery:digests:{{{self.gallery_log}}}"
+
+    def lease(self, camera: str) -> str:
+        return f"{self.prefix}camera:{camera}"
+
+    def snapshot(self, name: str) -> str:
+        return f"{self.prefix}snapshot:{{{self.events}}}:{name}"
+
+    def applied(self, worker: str) -> str:
+        """A worker's applied position in the gallery's log."""
+        return f"{self.prefix}worker:{worker}:applied"
+
+    @property
+    def rejected(self) -> str:
+        return f"{self.prefix}rejected"
+
+    @property
+    def counters(self) -> str:
+        """Hash: counted drops and skips by reason."""
+        return f"{self.prefix}counters"

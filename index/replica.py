@@ -1,0 +1,113 @@
+"""A worker's copy of the gallery: follows the log, swaps whole."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import redis
+import structlog
+
+from facetrail.errors import EncoderMismatch, NoSuchPerson
+from facetrail.events import Person
+from facetrail.store import Keys
+from facetrail.wire import Encodings
+from index.face_index import NUMBERS, FaceIndex
+from index.gallery import Gallery
+
+BLOCK_MS = 500
+PAUSE_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The gallery at one position of its log; never changed."""
+
+    position: str
+    index: FaceIndex
+    people: dict[str, Person]
+
+
+class Replica:
+    """Keeps `view` at most one reading of the log behind the truth.
+
+    worker: under whose name the applied position is published. encoder: the id whose
+    encodings this worker can search; a gallery of another is refused.
+    """
+
+    def __init__(self, client: redis.Redis, keys: Keys, *, worker: str, encoder: str) -> None:
+        self._client = client
+        self._keys = keys
+        self._gallery = Gallery(client, keys)
+        self._worker = worker
+        self._encoder = encoder
+        self._people: dict[str, Person] = {}
+        self._encodings: dict[str, Encodings] = {}
+        self.view = View("0-0", FaceIndex([], np.empty((0, NUMBERS), np.float32)), {})
+
+    def load(self) -> None:
+        """Reads the whole gallery. Raises EncoderMismatch."""
+        self._check_encoder()
+        position = self._gallery.position()  # first: what changes meanwhile is applied again
+        self._people.clear()
+        self._encodings.clear()
+        for person in self._gallery.people():
+            self._read(person.id)
+        self._swap(position)
+
+    def step(self, block_ms: int = BLOCK_MS) -> None:
+        """Applies what the log has, waiting `block_ms` for something."""
+        changes = list(self._gallery.changes(self.view.position, block_ms=block_ms))
+        if changes:
+            self._check_encoder()
+            for person in {change.person for change in changes}:
+                self._read(person)
+            self._swap(changes[-1].position)
+
+    def follow(self, stop: threading.Event) -> None:
+        """Steps until `stop`; a Redis that is away is waited for."""
+        while not stop.is_set():
+            try:
+                self.step()
+            except (redis.ConnectionError, redis.TimeoutError) as error:
+                log.warning("gallery not reachable, the last state serves", error=str(error))
+                stop.wait(PAUSE_S)
+            except EncoderMismatch as error:
+                log.error("gallery not followed, the last state serves", error=str(error))
+                stop.wait(PAUSE_S)
+
+    def _check_encoder(self) -> None:
+        own = self._gallery.encoder
+        if own is not None and own != self._encoder:
+            raise EncoderMismatch(
+                f"the gallery belongs to encoder {own}, this worker runs {self._encoder}: "
+                "start it with the gallery's"
+            )
+
+    def _read(self, person_id: str) -> None:
+        photos = self._gallery.photos(person_id)
+        try:
+            person = self._gallery.person(person_id)
+        except NoSuchPerson:
+            photos = []
+        if not photos:
+            self._people.pop(person_id, None)
+            self._encodings.pop(person_id, None)
+            return
+        self._people[person_id] = Person(
+            id=person.id, name=person.name, external_id=person.external_id
+        )
+        self._encodings[person_id] = np.stack([photo.numbers for photo in photos])
+
+    def _swap(self, position: str) -> None:
+        """Builds the next view aside; readers keep theirs until they look again."""
+        people = [person for person, rows in self._encodings.items() for _ in rows]
+        rows = list(self._encodings.values()) or [np.empty((0, NUMBERS), np.float32)]
+        self.view = View(
+            position, FaceIndex(people, np.concatenate(rows)), dict(self._people)
+        )
+        self._client.set(self._keys.applied(self._worker), position, ex=3600)
+        log.info("gallery applied", position=position, people=len(self._people))

@@ -1,0 +1,109 @@
+"""`python -m ingest`: holds the leases of its cameras and keeps a process for each."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+
+import redis
+import structlog
+
+from facetrail import log as logging
+from facetrail.cameras import Camera, read_cameras
+from facetrail.errors import FacetrailError
+from facetrail.settings import Settings, read_settings
+from facetrail.store import Keys, connect, waited_for
+from ingest.faces.detect import open_detector
+from ingest.leases import LEASE_S, RENEW_S, Leases
+from ingest.watcher import Watcher
+
+STEP_S = 0.25
+
+log = structlog.get_logger(__name__)
+
+
+class Ingest:
+    """Reads the cameras whose leases it gets; `loop` until `stop`, then `shutdown`."""
+
+    def __init__(self, cameras: list[Camera], leases: Leases) -> None:
+        self._leases = leases
+        self._cameras = {camera.name: camera for camera in cameras}
+        self._watchers: dict[str, Watcher] = {}
+
+    def loop(self, stop: threading.Event) -> None:
+        renew_at = 0.0
+        while not stop.is_set():
+            now = time.monotonic()
+            if now >= renew_at:
+                self._renew()
+                renew_at = now + RENEW_S
+            for watcher in self._watchers.values():
+                watcher.step(now)
+            stop.wait(STEP_S)
+
+    def shutdown(self) -> None:
+        """Ends every camera's process, all at once, and frees the leases."""
+        for watcher in self._watchers.values():
+            watcher.ask_to_stop()
+        for name, watcher in self._watchers.items():
+            watcher.stop()
+            try:
+                self._leases.free(name)
+            except (redis.ConnectionError, redis.TimeoutError):
+                log.warning("Redis is away, the lease runs out by itself", camera=name)
+
+    def _renew(self) -> None:
+        """While Redis is away the cameras that are read stay read."""
+        try:
+            for name in self._cameras:
+                self._settle(name, self._leases.take(name))
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            log.warning("Redis is away, leases are not renewed", cause=type(error).__name__)
+
+    def _settle(self, name: str, ours: bool) -> None:
+        if ours and name not in self._watchers:
+            log.info("camera taken", camera=name)
+            self._watchers[name] = Watcher(self._cameras[name])
+        elif not ours and name in self._watchers:
+            log.warning("another host reads the camera", camera=name)
+            self._watchers.pop(name).stop()
+
+
+def run(settings: Settings) -> None:
+    """Reads cameras until SIGTERM or SIGINT. Raises FacetrailError where it can't begin."""
+    cameras = read_cameras(settings.cameras)
+    client, keys = connect(settings.redis_url), Keys(settings.key_prefix)
+    # Opened once here, so that a missing model is one sentence and not one for each camera.
+    open_detector(settings.detector, **settings.models)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    waited_for(client, stop)
+    owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    ingest = Ingest(cameras, Leases(client, keys, owner))
+    log.info("ingest starts", cameras=len(cameras), lease_s=LEASE_S)
+    try:
+        ingest.loop(stop)
+    finally:
+        ingest.shutdown()
+    log.info("ingest ended")
+
+
+def main() -> int:
+    try:
+        settings = read_settings()
+        logging.configure(level=settings.log_level, as_json=settings.log_json)
+        run(settings)
+    except FacetrailError as error:
+        print(f"facetrail ingest: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

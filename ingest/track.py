@@ -1,0 +1,89 @@
+"""One id per appearance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import supervision
+from numpy.typing import NDArray
+from trackers import ByteTrackTracker
+
+from ingest.faces.face import Face
+
+#: How long a face may be out of sight before its track has ended, in seconds.
+LOST_S = 1.5
+#: Least overlap (intersection over union) of a face and where its track expected it.
+OVERLAP = 0.15
+#: Frames in a row before a face is a track; a single detection is often a mistake.
+FRAMES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """The faces of a frame that belong to tracks, and the tracks that have ended."""
+
+    faces: tuple[tuple[int, Face], ...]
+    ended: tuple[int, ...]
+
+
+class Tracker:
+    """ByteTrack (Zhang et al. 2022, arXiv:2110.06864) over boxes of faces.
+
+    Tracks are numbered from 1. least_score: a detection below it starts no track.
+    """
+
+    def __init__(self, *, fps: float, least_score: float) -> None:
+        self._bytetrack = ByteTrackTracker(
+            lost_track_buffer=round(LOST_S * 30),  # its unit: frames at 30 a second
+            frame_rate=fps,
+            track_activation_threshold=least_score,
+            high_conf_det_threshold=least_score,
+            minimum_consecutive_frames=FRAMES,
+            minimum_iou_threshold=OVERLAP,
+        )
+        self._seen_at: dict[int, float] = {}
+        self._before = 0  # tracks numbered before the last cut
+
+    def update(self, faces: Sequence[Face], seconds: float) -> Tracked:
+        """The tracks of a frame's faces, at a time that grows from call to call."""
+        boxes = np.array([_corners(face) for face in faces], np.float32).reshape(-1, 4)
+        found = self._bytetrack.update(
+            supervision.Detections(
+                xyxy=boxes,
+                confidence=np.array([face.score for face in faces], np.float32),
+                data={"face": np.arange(len(faces))},
+            ),
+            timestamp=seconds,
+        )
+        tracked = [
+            (self._before + int(track) + 1, faces[int(row)])
+            for track, row in zip(_ids(found), found.data.get("face", ()), strict=True)
+            if track >= 0
+        ]
+        self._seen_at |= {track: seconds for track, _ in tracked}
+        ended = [track for track, at in self._seen_at.items() if seconds - at > LOST_S]
+        return Tracked(tuple(tracked), self._end(ended))
+
+    def end_all(self) -> tuple[int, ...]:
+        """Ends every track, at a cut of the picture or the end of the stream."""
+        ended = self._end(list(self._seen_at))
+        self._before = max((self._before, *ended))
+        self._bytetrack.reset()
+        return ended
+
+    def _end(self, tracks: list[int]) -> tuple[int, ...]:
+        for track in tracks:
+            del self._seen_at[track]
+        return tuple(tracks)
+
+
+def _ids(found: supervision.Detections) -> NDArray[np.int_]:
+    """The tracks' numbers, -1 where there is none yet."""
+    return np.empty(0, np.int_) if found.tracker_id is None else found.tracker_id
+
+
+def _corners(face: Face) -> tuple[float, float, float, float]:
+    x, y, width, height = face.box
+    return x, y, x + width, y + height

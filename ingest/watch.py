@@ -1,0 +1,182 @@
+"""One camera, watched: frames become faces, tracks and chips.
+
+    python -m ingest.watch < camera.json
+
+Started by `python -m ingest`, one process for each camera, so that whatever a camera does to
+its decoder harms no other. The camera's settings come on stdin as one line of JSON, never as an
+argument, since they may hold a password; when stdin closes, the watch ends. Each second that it
+is alive it writes a dot to stdout.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import cv2
+import msgspec
+import structlog
+
+from facetrail import log as logging
+from facetrail.broker import celery_app
+from facetrail.cameras import Camera as CameraSettings
+from facetrail.errors import FacetrailError
+from facetrail.settings import Settings, read_settings
+from facetrail.store import Keys, connect
+from ingest.announce import Announcer
+from ingest.camera import Camera, Frame
+from ingest.chips import ChipMaker
+from ingest.faces.detect import open_detector
+from ingest.faces.face import Detector
+from ingest.newest import NewestFrame
+from ingest.send import Outbox, Sender
+from ingest.track import LOST_S, Tracker
+
+BEAT_S = 1.0
+#: A decoder that neither gives a frame nor an error for so long hangs; only an end helps.
+HANGS_S = 20.0
+
+log = structlog.get_logger(__name__)
+
+
+class Watch:
+    """Looks at each frame of one camera and puts what it finds into the outbox."""
+
+    def __init__(
+        self, camera: CameraSettings, detector: Detector, outbox: Outbox, *, least_score: float
+    ) -> None:
+        self.camera = camera
+        self.detector = detector
+        self.outbox = outbox
+        self._least_score = least_score
+        self._begin(0)
+
+    def _begin(self, stream_epoch: int) -> None:
+        self._epoch = stream_epoch
+        self._tracker = Tracker(fps=self.camera.fps, least_score=self._least_score)
+        self._chips = ChipMaker(self.camera.name, self.camera.zones)
+
+    def look(self, frame: Frame) -> None:
+        """Detects, tracks and hands out the chips of a frame."""
+        if frame.stream_epoch != self._epoch:
+            self.end_tracks(frame.captured_at)
+            self._begin(frame.stream_epoch)
+        elif frame.cut:
+            self.end_tracks(frame.captured_at)
+        picture = frame.picture
+        tracked = self._tracker.update(self.detector.detect(picture), frame.seconds)
+        chips = [
+            self._chips.chip(track, face, picture, frame)
+            for track, face in tracked.faces
+            if face.height >= self.camera.min_face
+        ]
+        self.outbox.put(chip for chip in chips if chip is not None)
+        self._end(tracked.ended, frame.captured_at)
+
+    def end_tracks(self, at: int) -> None:
+        """Ends every track. at: nanoseconds since the epoch."""
+        self._end(self._tracker.end_all(), at)
+
+    def _end(self, tracks: tuple[int, ...], at: int) -> None:
+        ends = [self._chips.ended(track, stream_epoch=self._epoch, at=at) for track in tracks]
+        self.outbox.put(end for end in ends if end.chips_sent)
+
+
+def run(settings: Settings, camera: CameraSettings, stop: threading.Event) -> None:
+    """Watches a camera until `stop`. Raises FacetrailError where it can't begin."""
+    client, keys = connect(settings.redis_url), Keys(settings.key_prefix)
+    detector = open_detector(
+        settings.detector,
+        width=camera.detect_width,
+        score=settings.detection_score,
+        threads=settings.detector_threads,
+        **settings.models,
+    )
+    outbox = Outbox(settings.buffer_mb * 1_000_000)
+    app = celery_app(
+        settings.redis_url or "",
+        key_prefix=settings.key_prefix,
+        redelivery_s=settings.redelivery_s,
+    )
+    sender = Sender(app, client, keys, outbox, queue_limit=settings.queue_limit)
+    sender.start()
+    reader = Camera(camera.name, camera.url.get_secret_value(), fps=camera.fps, stop=stop)
+    watch = Watch(camera, detector, outbox, least_score=settings.detection_score)
+    announcer = Announcer(client, keys, camera.name, history=settings.event_history)
+    try:
+        _loop(watch, reader, announcer, stop)
+    finally:
+        watch.end_tracks(time.time_ns())
+        sender.stop()
+
+
+def _loop(watch: Watch, reader: Camera, announcer: Announcer, stop: threading.Event) -> None:
+    newest = NewestFrame()
+    threading.Thread(target=_read, args=(reader, newest), name="reader", daemon=True).start()
+    seen_at = beat_at = time.monotonic()
+    while not stop.is_set():
+        frame = newest.take(timeout_s=BEAT_S / 2)
+        now = time.monotonic()
+        if frame is not None:
+            watch.look(frame)
+            seen_at = now
+        elif now - seen_at > LOST_S:
+            watch.end_tracks(time.time_ns())
+        if reader.lost is not None:
+            seen_at = max(seen_at, now - LOST_S)
+        elif now - seen_at > HANGS_S:
+            log.error("decoder hangs, its process ends", camera=watch.camera.name)
+            os._exit(1)
+        announcer.say(reader.lost)
+        if now - beat_at > BEAT_S:
+            beat_at = now
+            _beat()
+
+
+def _read(reader: Camera, newest: NewestFrame) -> None:
+    try:
+        for frame in reader.frames():
+            newest.put(frame)
+    except Exception:
+        # Not a lost stream but a fault of ours; the process ends and is started again.
+        log.exception("reader failed", camera=reader.name)
+        os._exit(1)
+
+
+def _beat() -> None:
+    sys.stdout.write(".")
+    sys.stdout.flush()
+
+
+def _stop_at_end_of_stdin(stop: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    stop.set()
+
+
+def given_camera(line: bytes) -> CameraSettings:
+    """The camera of the line of JSON that `python -m ingest` sends."""
+    return CameraSettings.model_validate(msgspec.json.decode(line))
+
+
+def main() -> int:
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    cv2.setNumThreads(1)
+    settings = read_settings()
+    logging.configure(level=settings.log_level, as_json=settings.log_json)
+    camera = given_camera(sys.stdin.buffer.readline())
+    threading.Thread(target=_stop_at_end_of_stdin, args=(stop,), daemon=True).start()
+    try:
+        run(settings, camera, stop)
+    except FacetrailError as error:
+        log.error(str(error), camera=camera.name)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""A camera's process, seen from the one that starts, restarts and ends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import structlog
+
+from facetrail.cameras import Camera
+from ingest.backoff import Backoff
+
+#: A process that has not said for so long that it lives is killed. Starting counts too.
+SILENT_S = 30.0
+STOP_S = 6.0
+
+log = structlog.get_logger(__name__)
+
+
+class Watcher:
+    """Keeps one process watching a camera."""
+
+    def __init__(self, camera: Camera) -> None:
+        self.camera = camera
+        self._process: subprocess.Popen[bytes] | None = None
+        self._backoff = Backoff()
+        self._failures = 0
+        self._start_at = 0.0
+        self._heard_at = 0.0
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def step(self, now: float) -> None:
+        """Starts what is not running, kills what is silent. now: a monotonic clock's."""
+        if self._process is None:
+            if now >= self._start_at:
+                self._start(now)
+        elif self._process.poll() is not None:
+            self._died(now, f"ended with status {self._process.returncode}")
+        elif self._heard():
+            self._heard_at, self._failures = now, 0
+        elif now - self._heard_at > SILENT_S:
+            self._process.kill()
+            self._died(now, f"was silent for {SILENT_S:.0f} s and was killed")
+
+    def ask_to_stop(self) -> None:
+        """The process ends its tracks, sends the last chips, and ends."""
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def stop(self) -> None:
+        """Waits for the end, which is enforced after a while."""
+        self.ask_to_stop()
+        if self._process is not None:
+            try:
+                self._process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+            self._reap()
+
+    def _start(self, now: float) -> None:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ingest.watch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        stdin, stdout = process.stdin, process.stdout
+        if stdin is None or stdout is None:
+            raise RuntimeError("expected pipes, got none")
+        os.set_blocking(stdout.fileno(), False)
+        settings = self.camera.model_dump(mode="json") | {
+            "name": self.camera.name,
+            "url": self.camera.url.get_secret_value(),
+        }
+        stdin.write(json.dumps(settings).encode() + b"\n")
+        stdin.flush()
+        self._process, self._heard_at = process, now
+
+    def _heard(self) -> bool:
+        stdout = self._process.stdout if self._process else None
+        return bool(stdout and stdout.read())
+
+    def _died(self, now: float, how: str) -> None:
+        self._failures += 1
+        pause = self._backoff.pause(self._failures)
+        self._start_at = now + pause
+        log.error(f"camera's process {how}; again in {pause:.1f} s", camera=self.camera.name)
+        self._reap()
+
+    def _reap(self) -> None:
+        if self._process is not None:
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    pipe.close()
+            self._process = None

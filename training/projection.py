@@ -1,0 +1,84 @@
+"""Fits the orthonormal projection of retail0095's 256 numbers to 128.
+
+    python -m training.projection --images lfw/images --chips celebs --leave-out lfw/pairs.txt
+
+An uncentred SVD of unit encodings: of all orthonormal projections the one that keeps most of
+their length, and so of their inner products. People named in the pairs file are left out, so
+that they can be evaluated on.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from facetrail.settings import read_settings
+from facetrail.wire import Chips
+from ingest.faces.detect import open_detector
+from training.faces import central_chips, read_photo
+from training.lfw import Pair, read_pairs
+from workers.encoders import retail0095
+from workers.encoders.registry import entry_of
+
+BATCH = 64
+
+
+def fitted(encodings: NDArray[np.float32], numbers: int = 128) -> NDArray[np.float32]:
+    """The float32 `(256, numbers)` with orthonormal columns, of unit encodings `(n, 256)`."""
+    _, _, directions = np.linalg.svd(encodings.astype(np.float64), full_matrices=False)
+    return directions[:numbers].T.astype(np.float32)
+
+
+def people_of(pairs: list[Pair]) -> set[str]:
+    """Everyone of whom a photo is in a pair."""
+    return {photo.parent.name for pair in pairs for photo in (pair.first, pair.second)}
+
+
+def photos_of(folder: Path, left_out: set[str]) -> list[Path]:
+    """The photos in a folder per person, of everyone who is not left out."""
+    spelled = {name.casefold() for name in left_out}
+    return [
+        photo
+        for person in sorted(folder.iterdir())
+        if person.name.casefold() not in spelled
+        for photo in sorted(person.iterdir())
+    ]
+
+
+def unit_encodings(chips: Chips, network: keras.Model) -> NDArray[np.float32]:
+    """Float32 `(n, 256)` of chips `(n, 112, 112, 3)`."""
+    crop = retail0095.Crop(retail0095.CROP_ROWS, retail0095.CROP_COLUMNS)
+    parts = [
+        np.asarray(network(crop(chips[i : i + BATCH].astype(np.float32))[..., ::-1]))
+        for i in range(0, len(chips), BATCH)
+    ]
+    encodings = np.concatenate(parts)
+    return np.asarray(encodings / np.linalg.norm(encodings, axis=1, keepdims=True), np.float32)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Fits retail0095's projection to 128 numbers.")
+    parser.add_argument("--images", type=Path, required=True, help="photos, a folder per person")
+    parser.add_argument("--chips", type=Path, required=True, help="aligned, a folder per person")
+    parser.add_argument("--leave-out", type=Path, required=True, help="a pairs file of --images")
+    parser.add_argument("--to", type=Path, default=retail0095.PROJECTION)
+    given = parser.parse_args()
+    settings = read_settings()
+    left_out = people_of(read_pairs(given.leave_out, given.images))
+    detector = open_detector("centerface", threads=2, **settings.models)
+    _, aligned = central_chips(photos_of(given.images, left_out), detector)
+    ready = [read_photo(path) for path in photos_of(given.chips, left_out)]
+    network = retail0095.network(entry_of("retail0095").file.open(**settings.models))
+    encodings = unit_encodings(np.concatenate([aligned, ready]), network)
+    projection = fitted(encodings)
+    np.save(given.to, projection)
+    kept = np.mean(np.linalg.norm(encodings @ projection, axis=1))
+    print(f"{len(aligned)} photos, {len(ready)} chips; length kept {kept:.4f}")
+
+
+if __name__ == "__main__":
+    main()

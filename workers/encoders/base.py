@@ -1,0 +1,98 @@
+"""What every encoder is made of: the chip resampled, the network, unit length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+from numpy.typing import NDArray
+
+from facetrail.errors import BadModelFile
+
+#: A tensor of whichever backend Keras runs on; Keras has no types.
+Tensor = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Where the samples of one axis of a crop lie: source = step * target + start.
+
+    size: samples in the crop; start and step: in pixels of the chip.
+    """
+
+    size: int
+    start: float
+    step: float
+
+    def weights(self, source: int) -> NDArray[np.float32]:
+        """The float32 `(size, source)` matrix that resamples this axis linearly.
+
+        Samples outside the source repeat its edge.
+        """
+        at = np.clip(self.start + self.step * np.arange(self.size), 0, source - 1)
+        shares = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(source)))
+        return np.asarray(shares, np.float32)
+
+
+@keras.saving.register_keras_serializable("facetrail")
+class Crop(layers.Layer):  # type: ignore[misc]
+    """Resamples `(n, h, w, 3)` to `(n, rows.size, columns.size, 3)`, bilinearly.
+
+    Two matrix products instead of an image operation: exact, the same on every backend.
+    """
+
+    def __init__(self, rows: Axis, columns: Axis, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.rows = Axis(**rows) if isinstance(rows, dict) else rows
+        self.columns = Axis(**columns) if isinstance(columns, dict) else columns
+
+    def call(self, picture: Tensor) -> Tensor:
+        down = ops.convert_to_tensor(self.rows.weights(picture.shape[1]))
+        across = ops.convert_to_tensor(self.columns.weights(picture.shape[2]))
+        x = ops.einsum("rh,nhwc->nrwc", down, picture)  # (n, rows, w, 3)
+        return ops.einsum("cw,nrwk->nrck", across, x)  # (n, rows, columns, 3)
+
+    def get_config(self) -> dict[str, object]:
+        axes = {name: _fields(getattr(self, name)) for name in ("rows", "columns")}
+        return {**super().get_config(), **axes}
+
+
+def _fields(axis: Axis) -> dict[str, float]:
+    return {"size": axis.size, "start": axis.start, "step": axis.step}
+
+
+def set_weights_in_order(model: keras.Model, arrays: Iterable[NDArray[np.float32]]) -> None:
+    """Give every weight of a network without forks its array, from input to output.
+
+    Each layer of such a network lies before the next in `model.layers`, so the order of
+    execution is the order of the layers. Raises BadModelFile where a shape differs or the
+    number of arrays does.
+    """
+    weights = [weight for layer in model.layers for weight in layer.weights]
+    given = list(arrays)
+    if len(given) != len(weights):
+        raise BadModelFile(
+            f"{model.name}: expected {len(weights)} arrays of weights, got {len(given)}"
+        )
+    for weight, array in zip(weights, given, strict=True):
+        if tuple(weight.shape) != array.shape:
+            raise BadModelFile(
+                f"{model.name}: expected {weight.path} of shape {tuple(weight.shape)}, "
+                f"got {array.shape}"
+            )
+        weight.assign(array)
+
+
+def encoder_around(network: keras.Model, crop: Crop, *, name: str) -> keras.Model:
+    """The whole encoder: chips in, encodings of length 1 out.
+
+    Input: uint8 or float `(n, 112, 112, 3)`, RGB, 0 to 255. Output: float32 `(n, 128)`.
+    """
+    chips = keras.Input((112, 112, 3), name="chips", dtype="float32")
+    x = network(crop(chips))
+    x = layers.UnitNormalization(name="unit")(x)
+    return keras.Model(chips, x, name=name)

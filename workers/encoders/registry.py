@@ -1,0 +1,178 @@
+"""The encoders there are, and the one way to open one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from facetrail.errors import BadEncodings, BadModelFile, EncoderMismatch
+from facetrail.model_files import ModelFile
+from facetrail.wire import Chips, Encodings
+from workers.encoders.runtime import Device, Runtime, open_runtime
+
+if TYPE_CHECKING:
+    import keras
+
+CHIP = (112, 112, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An encoder as the registry lists it.
+
+    file: its weights. shipped: weights of ours beside this module that belong to them.
+    code: the modules whose change makes an earlier conversion worthless.
+    threshold, margin: Euclidean distances of unit encodings; `docs/accuracy.md` has the
+        measurement they come from.
+    """
+
+    name: str
+    file: ModelFile
+    code: tuple[str, ...]
+    shipped: tuple[str, ...]
+    build: Callable[[Path], keras.Model]
+    threshold: float
+    margin: float
+
+    @property
+    def id(self) -> str:
+        """The name and the first 8 digits of the SHA-256 of all weights."""
+        if not self.shipped:
+            return f"{self.name}@{self.file.sha256[:8]}"
+        return f"{self.name}@{_digest(self.file.sha256.encode(), self.shipped)}"
+
+
+def _dlib_resnet(weights: Path) -> keras.Model:
+    from workers.encoders.dlib_resnet import dlib_resnet
+
+    return dlib_resnet(weights)
+
+
+def _retail0095(weights: Path) -> keras.Model:
+    from workers.encoders.retail0095 import retail0095
+
+    return retail0095(weights)
+
+
+# Best first: what an empty gallery takes when the operator names none.
+ENTRIES = (
+    Entry(
+        name="retail0095",
+        file=ModelFile(
+            name="face-reidentification-retail-0095.bin",
+            size=2_213_628,
+            sha256="3289078133e40e4263f682ded2a26a500905abb0fd7b943f41ca8037a4f3fe21",
+            licence="Apache-2.0",
+            source="get the FP16 .bin of face-reidentification-retail-0095 from Intel's "
+            "Open Model Zoo",
+        ),
+        code=("base.py", "retail0095.py"),
+        shipped=("retail0095_projection.npy",),
+        build=_retail0095,
+        threshold=1.0,
+        margin=0.05,
+    ),
+    Entry(
+        name="dlib_resnet",
+        file=ModelFile(
+            name="dlib_face_recognition_resnet_model_v1.dat",
+            size=22_466_066,
+            sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+            licence="CC0-1.0",
+            source="it comes with the Python package face-recognition-models 0.3.0",
+            package="face-recognition-models",
+        ),
+        code=("base.py", "dlib_file.py", "dlib_resnet.py"),
+        shipped=(),
+        build=_dlib_resnet,
+        threshold=0.37,
+        margin=0.02,
+    ),
+)
+
+
+class ServedEncoder:
+    """An encoder ready to run: the `Encoder` of `facetrail.wire`."""
+
+    def __init__(self, entry: Entry, runtime: Runtime) -> None:
+        self.id = entry.id
+        self.threshold = entry.threshold
+        self.margin = entry.margin
+        self._runtime = runtime
+
+    def encode(self, chips: Chips) -> Encodings:
+        """Uint8 `(n, 112, 112, 3)` RGB to float32 `(n, 128)`, rows of length 1.
+
+        Raises BadEncodings for chips of another shape or dtype.
+        """
+        if chips.dtype != np.uint8 or chips.shape[1:] != CHIP:
+            raise BadEncodings(
+                f"expected uint8 chips of shape (n, 112, 112, 3), got {chips.dtype} {chips.shape}"
+            )
+        if not len(chips):
+            return np.empty((0, 128), np.float32)
+        return self._runtime.run(chips)
+
+
+def open_encoder(
+    encoder_id: str,
+    *,
+    model_dir: Path | None,
+    cache_dir: Path,
+    device: Device = "auto",
+    precision: Literal["f32", "bf16"] = "f32",
+    threads: int = 0,
+) -> ServedEncoder:
+    """The encoder of that id or name, its weights verified.
+
+    Raises BadModelFile if its file is missing or not the one meant, EncoderMismatch if
+    there is no encoder of that id.
+    """
+    entry = entry_of(encoder_id)
+    weights = entry.file.open(model_dir, cache_dir)
+    runtime = open_runtime(
+        lambda: entry.build(weights),
+        key=_conversion_key(entry),
+        cache_dir=cache_dir,
+        device=device,
+        precision=precision,
+        threads=threads,
+    )
+    return ServedEncoder(entry, runtime)
+
+
+def entry_of(encoder_id: str) -> Entry:
+    """The registry's entry of an id or a name. Raises EncoderMismatch."""
+    for entry in ENTRIES:
+        if encoder_id == entry.name or encoder_id == entry.id:
+            return entry
+    names = ", ".join(entry.id for entry in ENTRIES)
+    raise EncoderMismatch(f"there is no encoder {encoder_id!r} here; known are {names}")
+
+
+def best_on_disk(*, model_dir: Path | None, cache_dir: Path) -> Entry:
+    """The best encoder whose file is there. Raises BadModelFile if none is."""
+    for entry in ENTRIES:
+        if entry.file.find(model_dir, cache_dir) is not None:
+            return entry
+    default = ENTRIES[-1].file
+    raise BadModelFile(f"no encoder's weights are on this machine: {default.source}; install it")
+
+
+def _conversion_key(entry: Entry) -> str:
+    """Names weights, code and converter together."""
+    return f"{entry.id}-{_digest(version('openvino').encode(), entry.code)}"
+
+
+def _digest(seed: bytes, names: tuple[str, ...]) -> str:
+    """8 digits of the SHA-256 of the seed and the files of those names beside this module."""
+    hashed = hashlib.sha256(seed)
+    for name in names:
+        hashed.update(Path(__file__).with_name(name).read_bytes())
+    return hashed.hexdigest()[:8]
