@@ -90,7 +90,7 @@ class Settings(BaseSettings):
         30.0, gt=0, description="Chips older than this are skipped and counted, in seconds."
     )
     redelivery_s: int = Field(
-        30, ge=2, description="A message not acknowledged after this comes again, in seconds."
+        10, ge=2, description="A message not acknowledged after this comes again, in seconds."
     )
 
     confirm_chips: int = Field(

@@ -118,6 +118,11 @@ class Keys:
         return f"{self.prefix}{QUEUE}"
 
     @property
+    def unacknowledged(self) -> str:
+        """Hash: messages that a worker has taken and not finished, written by kombu."""
+        return f"{self.prefix}unacked"
+
+    @property
     def events(self) -> str:
         """Stream of events; also the start of the pub/sub channels."""
         return f"{self.prefix}events"

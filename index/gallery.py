@@ -158,6 +158,9 @@ class Gallery:
         found = self.client.hvals(self.keys.gallery_photos(person_id))
         return [msgspec.msgpack.decode(value, type=Photo) for value in found]
 
+    def count_photos(self, person_id: str) -> int:
+        return int(self.client.hlen(self.keys.gallery_photos(person_id)))
+
     def owner_of(self, digest: str) -> str | None:
         """The name of the person a photo is enrolled for."""
         found = self.client.hget(self.keys.gallery_digests, digest)

@@ -106,8 +106,6 @@ class Replica:
         """Builds the next view aside; readers keep theirs until they look again."""
         people = [person for person, rows in self._encodings.items() for _ in rows]
         rows = list(self._encodings.values()) or [np.empty((0, NUMBERS), np.float32)]
-        self.view = View(
-            position, FaceIndex(people, np.concatenate(rows)), dict(self._people)
-        )
+        self.view = View(position, FaceIndex(people, np.concatenate(rows)), dict(self._people))
         self._client.set(self._keys.applied(self._worker), position, ex=3600)
         log.info("gallery applied", position=position, people=len(self._people))

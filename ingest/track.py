@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import supervision
@@ -45,6 +46,7 @@ class Tracker:
         )
         self._seen_at: dict[int, float] = {}
         self._before = 0  # tracks numbered before the last cut
+        self._newest = 0  # the highest number given
 
     def update(self, faces: Sequence[Face], seconds: float) -> Tracked:
         """The tracks of a frame's faces, at a time that grows from call to call."""
@@ -63,13 +65,14 @@ class Tracker:
             if track >= 0
         ]
         self._seen_at |= {track: seconds for track, _ in tracked}
+        self._newest = max([self._newest, *(track for track, _ in tracked)])
         ended = [track for track, at in self._seen_at.items() if seconds - at > LOST_S]
         return Tracked(tuple(tracked), self._end(ended))
 
     def end_all(self) -> tuple[int, ...]:
         """Ends every track, at a cut of the picture or the end of the stream."""
         ended = self._end(list(self._seen_at))
-        self._before = max((self._before, *ended))
+        self._before = self._newest
         self._bytetrack.reset()
         return ended
 
@@ -79,7 +82,7 @@ class Tracker:
         return tuple(tracks)
 
 
-def _ids(found: supervision.Detections) -> NDArray[np.int_]:
+def _ids(found: supervision.Detections) -> NDArray[np.integer[Any]]:
     """The tracks' numbers, -1 where there is none yet."""
     return np.empty(0, np.int_) if found.tracker_id is None else found.tracker_id
 

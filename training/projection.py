@@ -22,6 +22,7 @@ from ingest.faces.detect import open_detector
 from training.faces import central_chips, read_photo
 from training.lfw import Pair, read_pairs
 from workers.encoders import retail0095
+from workers.encoders.base import Crop
 from workers.encoders.registry import entry_of
 
 BATCH = 64
@@ -51,7 +52,7 @@ def photos_of(folder: Path, left_out: set[str]) -> list[Path]:
 
 def unit_encodings(chips: Chips, network: keras.Model) -> NDArray[np.float32]:
     """Float32 `(n, 256)` of chips `(n, 112, 112, 3)`."""
-    crop = retail0095.Crop(retail0095.CROP_ROWS, retail0095.CROP_COLUMNS)
+    crop = Crop(retail0095.CROP_ROWS, retail0095.CROP_COLUMNS)
     parts = [
         np.asarray(network(crop(chips[i : i + BATCH].astype(np.float32))[..., ::-1]))
         for i in range(0, len(chips), BATCH)

@@ -8,6 +8,7 @@ import numpy as np
 from ingest.faces.face import Floats, Picture
 
 SIDE = 112
+MOST_SCALE = SIDE  # the whole face would be one pixel of the picture
 
 # Where ArcFace (Deng et al. 2019, arXiv:1801.07698) puts the five points, x y in pixels.
 TEMPLATE = np.array(
@@ -29,7 +30,7 @@ def align(picture: Picture, landmarks: Floats) -> Picture | None:
     turn the face.
     """
     transform, _ = cv2.estimateAffinePartial2D(landmarks, TEMPLATE, method=cv2.LMEDS)
-    if transform is None or not np.isfinite(transform).all():
+    if transform is None or not np.hypot(*transform[:, 0]) < MOST_SCALE:
         return None
     chip = cv2.warpAffine(picture, transform, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
     return np.asarray(chip, np.uint8)

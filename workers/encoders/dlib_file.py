@@ -8,6 +8,7 @@ rows, columns) and raw little-endian float32. The layers stand from input to out
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,17 +34,24 @@ def read_weights(path: Path) -> Iterator[Floats]:
     inputs = 3
     for _ in range(CONVOLUTIONS):
         filters_and_bias = file.tensor_after("con_4").ravel()
-        scale, shift = file.tensor_after("affine_").reshape(2, -1)
-        filters = len(scale)
+        scale_and_shift = file.tensor_after("affine_").ravel()
+        filters = scale_and_shift.size // 2
+        scale, shift = scale_and_shift[:filters], scale_and_shift[filters:]
         kernel, bias = filters_and_bias[:-filters], filters_and_bias[-filters:]
         side = round((kernel.size / (filters * inputs)) ** 0.5)
-        if side * side * inputs * filters != kernel.size:
-            raise file.refused(f"expected square kernels, got {kernel.size} numbers")
+        if side * side * inputs * filters != kernel.size or shift.size != filters:
+            raise file.refused(
+                f"expected {filters} square kernels over {inputs} channels, "
+                f"got {kernel.size} numbers"
+            )
         kernel = kernel.reshape(filters, inputs, side, side) * scale[:, None, None, None]
         yield kernel.transpose(2, 3, 1, 0)
         yield bias * scale + shift
         inputs = filters
-    yield file.tensor_after("fc_2", integers_between=2).reshape(256, 128)
+    dense = file.tensor_after("fc_2", integers_between=2)
+    if dense.size != 256 * 128:
+        raise file.refused(f"expected 256 x 128 numbers at last, got {dense.size}")
+    yield dense.reshape(256, 128)
 
 
 class _DlibFile:
@@ -73,16 +81,21 @@ class _DlibFile:
         if version != TENSOR_VERSION:
             raise self.refused(f"expected tensor version 2, got {version}")
         shape = [self._integer() for _ in range(4)]
-        end = self.at + 4 * int(np.prod(shape))
-        if end > len(self.data):
-            raise self.refused(f"expected {end} bytes at least, got {len(self.data)}")
+        end = self.at + 4 * math.prod(shape)
+        if min(shape) < 1 or end > len(self.data):
+            raise self.refused(
+                f"expected a tensor, got shape {shape} with {len(self.data) - self.at} bytes left"
+            )
         floats = np.frombuffer(self.data[self.at : end], "<f4").reshape(shape)
         self.at = end
         return floats.astype(np.float32)
 
     def _integer(self) -> int:
-        head = self.data[self.at]
-        size = head & 0x0F
-        value = int.from_bytes(self.data[self.at + 1 : self.at + 1 + size], "little")
+        head = self.data[self.at : self.at + 1]
+        size = head[0] & 0x0F if head else 0
+        digits = self.data[self.at + 1 : self.at + 1 + size]
+        if not head or len(digits) < size:
+            raise self.refused(f"it ends in a number, at byte {len(self.data)}")
         self.at += 1 + size
-        return -value if head & 0x80 else value
+        value = int.from_bytes(digits, "little")
+        return -value if head[0] & 0x80 else value

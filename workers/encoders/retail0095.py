@@ -132,14 +132,15 @@ class ScaleShift(layers.Layer):  # type: ignore[misc]
 
 def read_weights(path: Path, model: keras.Model) -> Iterator[NDArray[np.float32]]:
     """The file's constants, float16 in order of execution, in the shapes Keras wants."""
-    constants = np.fromfile(path, "<f2").astype(np.float32)
+    data = path.read_bytes()
     weights = [(layer, weight) for layer in model.layers for weight in layer.weights]
     expected = sum(int(np.prod(weight.shape)) for _, weight in weights)
-    if constants.size != expected:
+    if len(data) != 2 * expected:
         raise BadModelFile(
-            f"{path}: expected {expected} float16 numbers of "
-            f"face-reidentification-retail-0095, got {constants.size}"
+            f"{path} is not face-reidentification-retail-0095 in FP16: expected "
+            f"{2 * expected} bytes, got {len(data)}"
         )
+    constants = np.frombuffer(data, "<f2").astype(np.float32)
     at = 0
     for layer, weight in weights:
         shape = tuple(weight.shape)

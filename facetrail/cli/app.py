@@ -1,0 +1,161 @@
+"""The command's tree, and how its errors are said."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facetrail import log
+from facetrail.errors import FacetrailError
+from facetrail.settings import Settings, read_settings
+
+app = typer.Typer(
+    help="Live face recognition over many cameras, on many machines.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+people = typer.Typer(help="Who is enrolled.", no_args_is_help=True)
+app.add_typer(people, name="people")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, nothing else.")]
+
+
+@app.callback()
+def _every_command(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+) -> None:
+    _debug.wanted = debug
+
+
+class _Debug:
+    wanted = False
+
+
+_debug = _Debug()
+
+
+def settings_of_this_command() -> Settings:
+    """The settings, with the logger set up by them. Raises BadSettings."""
+    settings = read_settings()
+    log.configure(level=settings.log_level, as_json=settings.log_json)
+    return settings
+
+
+@app.command()
+def up(
+    cameras: Annotated[Path | None, typer.Option(help="The camera file.")] = None,
+    enroll: Annotated[
+        Path | None, typer.Option(help="First enrol this folder: a folder of photos per person.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0, help="Stop after so long; 0 runs on.")] = 0,
+    json: Json = False,
+) -> None:
+    """Everything on one machine: Redis, ingest, a worker, and the events as they come.
+
+    Example: facetrail up --cameras cameras.yml --enroll photos/
+    """
+    from facetrail.cli.up import run
+
+    run(settings_of_this_command(), cameras=cameras, enroll=enroll, seconds=seconds, as_json=json)
+
+
+@app.command()
+def ingest() -> None:
+    """Read cameras and queue face chips; as many of these as there are hosts.
+
+    Example: FACETRAIL_CAMERAS=cameras.yml facetrail ingest
+    """
+    from ingest.__main__ import run
+
+    run(settings_of_this_command())
+
+
+@app.command()
+def worker() -> None:
+    """Take face chips off the queue and publish events; as many as you like.
+
+    Example: FACETRAIL_REDIS_URL=redis://queue:6379/0 facetrail worker
+    """
+    import cv2
+
+    from workers.__main__ import run
+
+    cv2.setNumThreads(1)
+    raise typer.Exit(run(settings_of_this_command()))
+
+
+@app.command()
+def enroll(
+    name: Annotated[str | None, typer.Argument(help="The person's name.")] = None,
+    photos: Annotated[list[Path] | None, typer.Argument(help="Photos of them.")] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="A folder with a folder of photos per person.", file_okay=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Enrol a person from photos, or a folder per person.
+
+    Examples: facetrail enroll "Ada Lovelace" ada1.jpg ada2.jpg
+
+    facetrail enroll --folder people/
+    """
+    if (folder is None) == (name is None) or (name is not None and not photos):
+        raise typer.BadParameter("give a NAME and photos of them, or --folder DIR")
+    from facetrail.cli.enroll import run
+
+    ok = run(settings_of_this_command(), name, photos or [], folder, as_json=json)
+    raise typer.Exit(0 if ok else 1)
+
+
+@app.command()
+def watch(
+    camera: Annotated[list[str] | None, typer.Option(help="Only this camera's events.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Start after this sequence; 0 for all that are kept.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Events as they come, until Ctrl-C.
+
+    Example: facetrail watch --camera lobby
+    """
+    from facetrail.cli.watch import run
+
+    cameras = frozenset(camera) if camera else None
+    run(settings_of_this_command(), since=since, cameras=cameras, as_json=json)
+
+
+@people.command("list")
+def list_people(json: Json = False) -> None:
+    """Who is enrolled, with how many photos."""
+    from facetrail.cli.people import show_all
+
+    show_all(settings_of_this_command(), as_json=json)
+
+
+@people.command("remove")
+def remove_person(name: Annotated[str, typer.Argument(help="Their name.")]) -> None:
+    """Erase a person's encodings and photos, everywhere."""
+    from facetrail.cli.people import remove
+
+    remove(settings_of_this_command(), name)
+
+
+def main() -> int:
+    """Runs a command; the exit status: 0 done, 1 failed, 2 wrong usage."""
+    try:
+        app(standalone_mode=True)
+    except FacetrailError as error:
+        if _debug.wanted:
+            raise
+        print(f"facetrail: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0

@@ -1,0 +1,232 @@
+"""`facetrail up`: every role on one machine, and an end for all of them together."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+import redis
+import structlog
+
+from facetrail.cameras import read_cameras
+from facetrail.children import end, end_with_parent
+from facetrail.cli.enroll import people_in
+from facetrail.cli.show import EventPrinter
+from facetrail.embedded_redis import EmbeddedRedis
+from facetrail.errors import BadSettings, RoleDied
+from facetrail.events import newest, replay
+from facetrail.settings import Settings
+from facetrail.store import Keys, checked, connect
+from index.gallery import Gallery
+from ingest.faces.detect import open_detector
+from workers.encoders.choice import chosen_id
+
+STEP_MS = 200
+#: The first start converts the encoder, which takes half a minute on a small machine.
+START_S = 180.0
+ROLE_ENDS_S = 10.0
+#: How long the last chips and ends of tracks may take to become events.
+DRAIN_S = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+def run(
+    settings: Settings,
+    *,
+    cameras: Path | None,
+    enroll: Path | None,
+    seconds: float,
+    as_json: bool,
+) -> None:
+    """Runs until Ctrl-C, SIGTERM or `seconds` after all roles are ready.
+
+    Raises RoleDied when a role ends by itself, and FacetrailError where it can't begin.
+    """
+    camera_file = (cameras or settings.cameras).absolute()
+    # All that can be wrong is said before anything is started.
+    camera_names = [camera.name for camera in read_cameras(camera_file)]
+    open_detector(settings.detector, **settings.models)
+    if enroll is not None:
+        list(people_in(enroll))
+    with ExitStack() as stack:
+        stop = stack.enter_context(stop_asked())
+        url = settings.redis_url or stack.enter_context(embedded_redis(settings.data_dir))
+        client, keys = checked(connect(url)), Keys(settings.key_prefix)
+        chosen_id(Gallery(client, keys).encoder, settings)
+        environment = os.environ | {
+            "FACETRAIL_REDIS_URL": url,
+            "FACETRAIL_CAMERAS": str(camera_file),
+        }
+        if enroll is not None:
+            _enrol(enroll, environment)
+        roles = Roles(environment)
+        stack.callback(roles.end)
+        house = House(client, keys, roles, EventPrinter(as_json=as_json), stop)
+        house.live(camera_names, seconds)
+
+
+class Roles:
+    """The processes of the roles, by name."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, module: str) -> int:
+        """Starts a role; its process id."""
+        self._processes[name] = subprocess.Popen(
+            [sys.executable, "-m", module],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr.fileno(),
+            # Ctrl-C at the terminal is for us; we end the roles in their order.
+            start_new_session=True,
+            preexec_fn=end_with_parent,
+        )
+        return self._processes[name].pid
+
+    def check(self) -> None:
+        """Raises RoleDied if one has ended by itself."""
+        for name, process in self._processes.items():
+            status = process.poll()
+            if status is not None:
+                raise RoleDied(
+                    f"the {name} ended by itself with status {status}, so everything was ended; "
+                    "its last words are above"
+                )
+
+    def end_one(self, name: str) -> None:
+        if process := self._processes.pop(name, None):
+            end(process, wait_s=ROLE_ENDS_S)
+
+    def end(self) -> None:
+        for name in list(self._processes):
+            self.end_one(name)
+
+
+class House:
+    """The running whole: starts, shows events, stops."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        keys: Keys,
+        roles: Roles,
+        printer: EventPrinter,
+        stop: Callable[[], bool],
+    ) -> None:
+        self._client = client
+        self._keys = keys
+        self._roles = roles
+        self._printer = printer
+        self._stop = stop
+        self._position = newest(client, keys)
+
+    def live(self, cameras: list[str], seconds: float) -> None:
+        worker = self._roles.start("worker", "workers")
+        self._until(lambda: self._worker_is_ready(worker), START_S, "worker")
+        self._roles.start("ingest", "ingest")
+        self._until(lambda: self._is_read(cameras), START_S, "ingest")
+        deadline = time.monotonic() + seconds if seconds else float("inf")
+        log.info("facetrail is up", cameras=len(cameras))
+        while not self._stop() and time.monotonic() < deadline:
+            self._step()
+        self._roles.end_one("ingest")
+        drained_by = time.monotonic() + DRAIN_S
+        while self._work_is_left() and time.monotonic() < drained_by:
+            self._step()
+        self._roles.end_one("worker")
+        self._show(block_ms=None)
+
+    def _step(self) -> None:
+        self._roles.check()
+        self._show(block_ms=STEP_MS)
+
+    def _show(self, block_ms: int | None) -> None:
+        for event in replay(self._client, self._keys, self._position, block_ms=block_ms):
+            self._position = event.sequence
+            self._printer.show(event)
+
+    def _until(self, ready: Callable[[], bool], limit_s: float, role: str) -> None:
+        deadline = time.monotonic() + limit_s
+        while not ready() and not self._stop():
+            self._step()
+            if time.monotonic() > deadline:
+                raise RoleDied(f"the {role} was not ready after {limit_s:.0f} s; see its log above")
+
+    def _worker_is_ready(self, pid: int) -> bool:
+        name = f"{socket.gethostname()}-{pid}"
+        return bool(self._client.exists(self._keys.applied(name)))
+
+    def _is_read(self, cameras: list[str]) -> bool:
+        return all(self._client.exists(self._keys.lease(camera)) for camera in cameras)
+
+    def _work_is_left(self) -> bool:
+        pipe = self._client.pipeline(transaction=False)
+        pipe.llen(self._keys.queue)
+        pipe.hlen(self._keys.unacknowledged)
+        pipe.zcard(self._keys.open_tracks)
+        return any(pipe.execute())
+
+
+@contextmanager
+def stop_asked() -> Iterator[Callable[[], bool]]:
+    """Says whether Ctrl-C or SIGTERM came; a second Ctrl-C ends at once."""
+    asked = False
+
+    def ask(number: int, _: FrameType | None) -> None:
+        nonlocal asked
+        if asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def embedded_redis(data_dir: Path) -> Iterator[str]:
+    """The URL of a Redis of our own, its data under `data_dir`, which nobody else uses."""
+    folder = data_dir.expanduser() / "redis"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (data_dir.expanduser() / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BadSettings(
+                f"another `facetrail up` uses {data_dir}: end it, or name another folder in "
+                "FACETRAIL_DATA_DIR"
+            ) from error
+        server = EmbeddedRedis(folder)
+        try:
+            yield server.start()
+        finally:
+            server.stop()
+
+
+def _enrol(folder: Path, environment: dict[str, str]) -> None:
+    """In a process of its own, whose memory is given back."""
+    command = [sys.executable, "-m", "facetrail.cli", "enroll", "--folder", str(folder)]
+    done = subprocess.run(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr.fileno(),
+        preexec_fn=end_with_parent,
+    )
+    if done.returncode:
+        raise BadSettings(f"not everyone in {folder} could be enrolled; the reasons are above")

@@ -1,0 +1,142 @@
+"""`python -m workers`: opens the encoder, follows the gallery, then takes chips."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import warnings
+
+# A chip is 112 pixels wide; a "JPEG" that claims to be vast is refused before it is decoded.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 20))
+
+import cv2
+import faiss
+import numpy as np
+import redis
+import structlog
+from celery import Celery
+
+from facetrail import log as logging
+from facetrail.broker import celery_app
+from facetrail.errors import FacetrailError
+from facetrail.settings import Settings, read_settings
+from facetrail.store import Keys, connect, waited_for
+from facetrail.wire import QUEUE, Encoder
+from index.gallery import Gallery
+from index.replica import Replica
+from workers.batcher import Batcher
+from workers.encoders.choice import chosen_encoder
+from workers.tasks import Service, register
+from workers.vote import Votes
+
+SWEEP_S = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+def run(settings: Settings) -> int:
+    """Takes chips until SIGTERM or SIGINT; the exit status. Raises FacetrailError."""
+    client, keys = connect(settings.redis_url), Keys(settings.key_prefix)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))  # until Celery sets its own
+    waited_for(client, stop)
+    name = f"{socket.gethostname()}-{os.getpid()}"
+    encoder = chosen_encoder(Gallery(client, keys).encoder, settings)
+    warm_up(encoder, settings.batch_size)
+    replica = Replica(client, keys, worker=name, encoder=encoder.id)
+    replica.load()
+    service = Service(
+        client=client,
+        keys=keys,
+        encoder=encoder,
+        replica=replica,
+        batcher=Batcher(
+            encoder.encode, size=settings.batch_size, wait_s=settings.batch_wait_ms / 1000
+        ),
+        votes=Votes(
+            client,
+            keys,
+            worker=name,
+            confirm=settings.confirm_chips,
+            unknown=settings.unknown_chips,
+            history=settings.event_history,
+            snapshot_ttl_s=settings.snapshot_ttl_s,
+            redelivery_s=settings.redelivery_s,
+        ),
+        chip_ttl_s=settings.chip_ttl_s,
+        stop=stop,
+    )
+    app = celery_app(
+        settings.redis_url or "",
+        key_prefix=settings.key_prefix,
+        redelivery_s=settings.redelivery_s,
+    )
+    register(app, service)
+    threading.Thread(target=replica.follow, args=(stop,), name="replica", daemon=True).start()
+    threading.Thread(target=sweep, args=(service,), name="sweep", daemon=True).start()
+    log.info("worker starts", worker=name, encoder=encoder.id)
+    try:
+        return serve(app, name, threads=max(settings.pool_threads, settings.batch_size + 1))
+    finally:
+        stop.set()
+        service.batcher.close()
+        log.info("worker ended", worker=name)
+
+
+def serve(app: Celery, name: str, *, threads: int) -> int:
+    """Runs Celery's worker in this process; the exit status.
+
+    threads: of the pool. The prefetch is as large, so that a batch can fill.
+    """
+    worker = app.Worker(
+        hostname=name,
+        pool="threads",
+        concurrency=threads,
+        prefetch_multiplier=1,
+        queues=[QUEUE],
+        loglevel="WARNING",
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def warm_up(encoder: Encoder, batch_size: int) -> None:
+    """The first run of a network costs more than all later ones; no chip has to wait for it."""
+    for size in (1, batch_size):
+        encoder.encode(np.zeros((size, 112, 112, 3), np.uint8))
+
+
+def sweep(service: Service) -> None:
+    """Closes votes whose time is up, until the worker stops."""
+    while not service.stop.wait(SWEEP_S):
+        try:
+            service.votes.sweep()
+        except (redis.ConnectionError, redis.TimeoutError):
+            time.sleep(SWEEP_S)  # the tasks say that Redis is away
+
+
+def main() -> int:
+    # Celery's advice against root is about pickle, which is not accepted here.
+    warnings.filterwarnings("ignore", message="You're running the worker with superuser")
+    cv2.setNumThreads(1)
+    try:
+        settings = read_settings()
+        logging.configure(level=settings.log_level, as_json=settings.log_json)
+        faiss.omp_set_num_threads(settings.threads or len(os.sched_getaffinity(0)))
+        return run(settings)
+    except FacetrailError as error:
+        print(f"facetrail worker: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Chips, an encoder and an index become judgements: no Celery, no Redis and no clock here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from facetrail.errors import BadPicture
+from facetrail.wire import Chips, Encodings, FaceChip
+from index.face_index import Candidate, FaceIndex
+
+CHIP = (112, 112, 3)
+#: What a chip that names nobody weighs beside one that does, at the same quality: a face turned
+#: away often misses, and must not outvote the same face seen well.
+MISS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one chip says.
+
+    person: the id, or None for a tie or a miss. nearest, runner_up: None where the gallery has
+    none. margin: by how much the nearest leads. weight: what it counts in the vote of its track.
+    """
+
+    person: str | None
+    nearest: Candidate | None
+    runner_up: Candidate | None
+    margin: float | None
+    weight: float
+
+
+def recognise(
+    chips: Sequence[FaceChip],
+    pictures: Chips,
+    encode: Callable[[Chips], Encodings],
+    index: FaceIndex,
+    *,
+    threshold: float,
+    margin: float,
+) -> list[Judgement]:
+    """Who each chip shows.
+
+    pictures: theirs, uint8 `(n, 112, 112, 3)` RGB, as `picture_of` reads them.
+    """
+    found = index.search(encode(pictures))
+    return [
+        judge(candidates, chip.quality.score, threshold=threshold, margin=margin)
+        for chip, candidates in zip(chips, found, strict=True)
+    ]
+
+
+def judge(
+    candidates: Sequence[Candidate], quality: float, *, threshold: float, margin: float
+) -> Judgement:
+    """The nearest person if they are near enough and far enough ahead of the next.
+
+    quality: of the chip, 0 to 1. The weight is quality times score: 1 at distance 0, a half at
+    the threshold.
+    """
+    nearest, runner_up = (*candidates, None, None)[:2]
+    lead = runner_up.distance - nearest.distance if nearest and runner_up else None
+    near = nearest is not None and nearest.distance <= threshold
+    if nearest is None or not near or (lead is not None and lead < margin):
+        return Judgement(None, nearest, runner_up, lead, quality * MISS)
+    score = 1.0 - 0.5 * nearest.distance / threshold
+    return Judgement(nearest.person, nearest, runner_up, lead, quality * score)
+
+
+def picture_of(chip: FaceChip) -> Chips:
+    """The uint8 `(112, 112, 3)` RGB of a chip. Raises BadPicture."""
+    data = np.frombuffer(chip.jpeg, np.uint8)
+    try:
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    except cv2.error:
+        picture = None
+    if picture is None:
+        raise BadPicture("not_an_image", f"chip {chip.chip_id} is not an image")
+    if picture.shape != CHIP:
+        raise BadPicture(
+            "wrong_size", f"chip {chip.chip_id}: expected shape {CHIP}, got {picture.shape}"
+        )
+    return np.ascontiguousarray(picture[..., ::-1], np.uint8)

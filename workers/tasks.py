@@ -1,0 +1,112 @@
+"""Unwrap, recognise, count. Everything that thinks is elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+import redis
+import structlog
+from celery import Celery
+from celery.exceptions import Reject
+
+from facetrail.errors import BadMessage, BadPicture
+from facetrail.store import Keys
+from facetrail.wire import TASK, Chips, Encoder, FaceChip, Message
+from index.replica import Replica
+from workers.batcher import Batcher
+from workers.recognise import picture_of, recognise
+from workers.rejected import set_aside
+from workers.vote import Context, Votes
+
+PAUSE_S = 1.0
+AWAY = (redis.ConnectionError, redis.TimeoutError)
+Answer = TypeVar("Answer")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a worker process has, once. chip_ttl_s: older chips are skipped and counted."""
+
+    client: redis.Redis
+    keys: Keys
+    encoder: Encoder
+    replica: Replica
+    batcher: Batcher
+    votes: Votes
+    chip_ttl_s: float
+    stop: threading.Event
+
+    def take(self, data: bytes) -> None:
+        """Recognises the chips of one message; set aside if it can't be read."""
+        try:
+            message = Message.parse(data)
+        except BadMessage as error:
+            reason = str(error)
+            self._patiently(lambda: set_aside(self.client, self.keys, reason, data))
+            return
+        read = [(chip, self._picture(chip)) for chip in message.chips]
+        usable = [(chip, picture) for chip, picture in read if picture is not None]
+        if usable:
+            self._recognise([chip for chip, _ in usable], np.stack([p for _, p in usable]))
+        for ended in message.ends:
+            self._patiently(partial(self.votes.end, ended))
+
+    def _recognise(self, chips: Sequence[FaceChip], pictures: Chips) -> None:
+        view = self.replica.view
+        judgements = recognise(
+            chips,
+            pictures,
+            lambda batch: self.batcher.submit(batch).result(),
+            view.index,
+            threshold=self.encoder.threshold,
+            margin=self.encoder.margin,
+        )
+        context = Context(
+            encoder=self.encoder.id,
+            threshold=self.encoder.threshold,
+            index_position=view.position,
+            people=view.people,
+        )
+        self._patiently(lambda: self.votes.count(chips, judgements, context))
+
+    def _picture(self, chip: FaceChip) -> Chips | None:
+        """The picture of a chip, or None for one of no use, which is counted and its track told."""
+        if time.time_ns() - chip.captured_at > self.chip_ttl_s * 1e9:
+            self._patiently(lambda: self.client.hincrby(self.keys.counters, "expired", 1))
+        else:
+            try:
+                return picture_of(chip)
+            except BadPicture as error:
+                reason = str(error)
+                self._patiently(lambda: set_aside(self.client, self.keys, reason, chip.jpeg))
+        self._patiently(lambda: self.votes.skip(chip))
+        return None
+
+    def _patiently(self, call: Callable[[], Answer]) -> Answer | None:
+        """Waits for a Redis that is away, rather than lose what was recognised."""
+        while True:
+            try:
+                return call()
+            except AWAY as error:
+                log.warning("Redis is away, the worker waits", cause=type(error).__name__)
+                if self.stop.wait(PAUSE_S):
+                    raise
+
+
+def register(app: Celery, service: Service) -> None:
+    """Makes the app's one task run on this service."""
+
+    @app.task(name=TASK, ignore_result=True)  # type: ignore[untyped-decorator]
+    def recognise_chips(data: bytes) -> None:
+        try:
+            service.take(data)
+        except AWAY as error:  # the worker stops before Redis came back: another one's turn
+            raise Reject(str(error), requeue=True) from error
