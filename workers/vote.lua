@@ -105,7 +105,7 @@ local function close(at)
 end
 
 local function best_shot(person)
-  if call.weight <= number('best:' .. person) then
+  if vote['best:' .. person] and call.weight <= number('best:' .. person) then
     return false
   end
   set('best:' .. person, call.weight)
