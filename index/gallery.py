@@ -8,6 +8,7 @@ erased lives on in the log.
 from __future__ import annotations
 
 import secrets
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,7 +100,7 @@ class Gallery:
         pairs = [part for photo in photos for part in (photo.digest, _packed(photo))]
         answer = self._enrol(
             keys=self._keys_of(new.id),
-            args=[encoder, name.casefold(), new.id, msgspec.json.encode(new), *pairs],
+            args=[encoder, _spelling(name), new.id, msgspec.json.encode(new), *pairs],
         )
         return self._enrolled(name, encoder, answer)
 
@@ -117,7 +118,7 @@ class Gallery:
     def remove(self, name: str) -> EnrolledPerson:
         """Erases a person and everything of theirs. Raises NoSuchPerson."""
         person = self.named(name)
-        self._remove(keys=self._keys_of(person.id), args=[person.id, name.casefold()])
+        self._remove(keys=self._keys_of(person.id), args=[person.id, _spelling(name)])
         return person
 
     def _keys_of(self, person: str) -> list[str]:
@@ -146,7 +147,7 @@ class Gallery:
 
     def named(self, name: str) -> EnrolledPerson:
         """Raises NoSuchPerson."""
-        found = self.client.hget(self.keys.gallery_names, name.casefold())
+        found = self.client.hget(self.keys.gallery_names, _spelling(name))
         if found is None:
             raise NoSuchPerson(
                 f"nobody called {name!r} is enrolled: `facetrail people list` shows who is"
@@ -188,6 +189,11 @@ def checked_name(name: str) -> str:
             f"got {len(name)}: {name[:40]!r}"
         )
     return name
+
+
+def _spelling(name: str) -> str:
+    """The same for every way to write a name: case, spaces around it, Unicode form."""
+    return unicodedata.normalize("NFC", name.strip().casefold())
 
 
 def _packed(photo: Photo) -> bytes:

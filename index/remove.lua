@@ -5,7 +5,9 @@ for _, digest in ipairs(redis.call('HKEYS', KEYS[6])) do
 end
 redis.call('DEL', KEYS[6])
 redis.call('HDEL', KEYS[2], ARGV[1])
-redis.call('HDEL', KEYS[3], ARGV[2])
+if redis.call('HGET', KEYS[3], ARGV[2]) == ARGV[1] then
+  redis.call('HDEL', KEYS[3], ARGV[2])
+end
 if redis.call('HLEN', KEYS[2]) == 0 then
   redis.call('DEL', KEYS[4])
 end

@@ -11,6 +11,8 @@ from ingest.faces.face import Face, Floats, Picture
 #: At and above these a face is as good as it gets for that measure.
 FULL_HEIGHT = 112.0  # pixels of the frame: more would be thrown away by the chip
 FULL_SHARPNESS = 300.0  # variance of the Laplacian, of a chip
+#: What a full profile takes off: it says less of a person, but not nothing.
+PROFILE_COSTS = 0.8
 
 
 def quality_of(face: Face, chip: Picture) -> Quality:
@@ -21,7 +23,7 @@ def quality_of(face: Face, chip: Picture) -> Quality:
     score = (
         min(1.0, face.height / FULL_HEIGHT)
         * (0.5 + 0.5 * min(1.0, sharpness / FULL_SHARPNESS))
-        * (1.0 - yaw) ** 0.5
+        * (1.0 - PROFILE_COSTS * yaw)
     )
     return Quality(height=face.height, sharpness=sharpness, yaw=yaw, score=score)
 

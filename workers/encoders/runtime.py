@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
+from facetrail.errors import BadSettings
 from facetrail.wire import Chips, Encodings
 
 if TYPE_CHECKING:
@@ -100,12 +101,12 @@ class TensorFlowRuntime:
 def converted(build: Build, folder: Path) -> Path:
     """The network's OpenVINO file, converted into `folder` unless it lies there.
 
-    Written aside and renamed, so another process sees all of it or nothing.
+    Written aside and renamed, so another process sees all of it or nothing. Raises
+    BadSettings if the cache can't be written.
     """
     if not folder.is_dir():
         _quieten_tensorflow()
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=".aside-", dir=folder.parent))
+        aside = _aside(folder.parent)
         try:
             build().export(str(aside / "model.xml"), format="openvino", verbose=False)
             aside.rename(folder)
@@ -115,6 +116,18 @@ def converted(build: Build, folder: Path) -> Path:
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     return folder / "model.xml"
+
+
+def _aside(parent: Path) -> Path:
+    """A new folder in another. Raises BadSettings if there can be none."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=".aside-", dir=parent))
+    except OSError as error:
+        raise BadSettings(
+            f"{parent} can't be written ({error.strerror}): name another folder in "
+            "FACETRAIL_CACHE_DIR"
+        ) from error
 
 
 def _quieten_tensorflow() -> None:
