@@ -120,6 +120,7 @@ def _loop(watch: Watch, reader: Camera, announcer: Announcer, stop: threading.Ev
     while not stop.is_set():
         frame = newest.take(timeout_s=BEAT_S / 2)
         now = time.monotonic()
+        announcer.say(reader.lost)
         if frame is not None:
             watch.look(frame)
             seen_at = now
@@ -130,7 +131,6 @@ def _loop(watch: Watch, reader: Camera, announcer: Announcer, stop: threading.Ev
         elif now - seen_at > HANGS_S:
             log.error("decoder hangs, its process ends", camera=watch.camera.name)
             os._exit(1)
-        announcer.say(reader.lost)
         if now - beat_at > BEAT_S:
             beat_at = now
             _beat()
