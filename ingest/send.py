@@ -20,8 +20,8 @@ GATHER_S = 0.03
 PAUSE_S = 0.5
 Item = FaceChip | TrackEnded
 
-#: What counts as a Redis that is away, whoever of the libraries says it.
-AWAY = (OperationalError, redis.ConnectionError, redis.TimeoutError, OSError)
+#: What counts as a Redis that is away or full, whoever of the libraries says it.
+AWAY = (OperationalError, redis.RedisError, OSError)
 
 log = structlog.get_logger(__name__)
 

@@ -40,6 +40,8 @@ log = structlog.get_logger(__name__)
 
 def run(settings: Settings) -> int:
     """Takes chips until SIGTERM or SIGINT; the exit status. Raises FacetrailError."""
+    cv2.setNumThreads(1)
+    faiss.omp_set_num_threads(settings.threads or len(os.sched_getaffinity(0)))
     client, keys = connect(settings.redis_url), Keys(settings.key_prefix)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -127,11 +129,9 @@ def sweep(service: Service) -> None:
 def main() -> int:
     # Celery's advice against root is about pickle, which is not accepted here.
     warnings.filterwarnings("ignore", message="You're running the worker with superuser")
-    cv2.setNumThreads(1)
     try:
         settings = read_settings()
         logging.configure(level=settings.log_level, as_json=settings.log_json)
-        faiss.omp_set_num_threads(settings.threads or len(os.sched_getaffinity(0)))
         return run(settings)
     except FacetrailError as error:
         print(f"facetrail worker: {error}", file=sys.stderr)

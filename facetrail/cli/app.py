@@ -81,11 +81,8 @@ def worker() -> None:
 
     Example: FACETRAIL_REDIS_URL=redis://queue:6379/0 facetrail worker
     """
-    import cv2
-
     from workers.__main__ import run
 
-    cv2.setNumThreads(1)
     raise typer.Exit(run(settings_of_this_command()))
 
 
