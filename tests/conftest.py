@@ -1,0 +1,114 @@
+"""What the tests stand on: a real Redis, real models, real faces."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+import pytest
+import redis
+import skimage.data
+
+from facetrail.embedded_redis import EmbeddedRedis
+from facetrail.store import Keys, connect
+from facetrail.wire import Encoder
+from ingest.faces.detect import open_detector
+from ingest.faces.face import Detector, Picture
+from workers.encoders.registry import open_encoder
+
+PAUSE_S = 0.01
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis, for the whole run."""
+    server = EmbeddedRedis(tmp_path_factory.mktemp("redis"))
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    """A client of an empty Redis."""
+    found = connect(redis_url)
+    found.flushdb()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys()
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """Faces and clips of real people, which lie outside the repository."""
+    return _folder_of("FACETRAIL_TEST_DATA")
+
+
+@pytest.fixture(scope="session")
+def model_dir() -> Path:
+    """Model files that come with no package."""
+    return _folder_of("FACETRAIL_MODEL_DIR")
+
+
+def _folder_of(variable: str) -> Path:
+    """The folder a variable names. Missing one skips here and fails in CI."""
+    value = os.environ.get(variable, "")
+    if value and Path(value).is_dir():
+        return Path(value)
+    sentence = f"{variable}={value!r} names no folder; this test needs what lies there"
+    if os.environ.get("CI"):
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where encoders are converted to, once in a run."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def encoder(cache_dir: Path) -> Encoder:
+    """dlib_resnet, which every machine has."""
+    return open_encoder("dlib_resnet", model_dir=None, cache_dir=cache_dir, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def detector(cache_dir: Path) -> Detector:
+    """CenterFace, which every machine has."""
+    return open_detector("centerface", model_dir=None, cache_dir=cache_dir)
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[..., None]:
+    """`wait_for(condition, timeout_s=10)` polls until the condition holds."""
+
+    def wait(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > deadline:
+                pytest.fail(f"waited {timeout_s:.1f} s in vain")
+            time.sleep(PAUSE_S)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> Picture:
+    """512x512; the face is about 120 pixels high, around (225, 118)."""
+    return np.asarray(skimage.data.astronaut(), np.uint8)
+
+
+@pytest.fixture(scope="session")
+def hopper() -> Picture:
+    """512 wide, 600 high; the face is about 205 pixels high, around (266, 234)."""
+    path = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+    return np.ascontiguousarray(cv2.imread(str(path))[..., ::-1], np.uint8)
