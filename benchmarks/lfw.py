@@ -1,6 +1,6 @@
 """Verification on LFW by each encoder, through this project's detection and alignment.
 
-    python -m benchmarks.lfw --images lfw/images --pairs lfw/pairs.txt
+python -m benchmarks.lfw --images lfw/images --pairs lfw/pairs.txt
 """
 
 from __future__ import annotations
@@ -9,23 +9,11 @@ import argparse
 import time
 from pathlib import Path
 
-import numpy as np
-
 from facetrail.settings import read_settings
-from facetrail.wire import Chips, Encoder, Encodings
 from ingest.faces.detect import open_detector
-from training.faces import central_chips
+from training.faces import central_chips, encoded
 from training.lfw import read_pairs, verify
 from workers.encoders.registry import ENTRIES, open_encoder
-
-BATCH = 32
-
-
-def encoded(chips: Chips, encoder: Encoder) -> Encodings:
-    """Float32 `(n, 128)`, in batches."""
-    return np.concatenate(
-        [encoder.encode(chips[i : i + BATCH]) for i in range(0, len(chips), BATCH)]
-    )
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from facetrail.errors import BadPicture
 from facetrail.wire import Encoder
-from index.gallery import EnrolledPerson, Gallery, Photo
+from index.gallery import EnrolledPerson, Gallery, Photo, checked_name
 from ingest.faces.align import align
 from ingest.faces.face import Detector, Face, Picture
 
@@ -56,7 +56,11 @@ class Enroller:
         self.min_face = min_face
 
     def enrol(self, name: str, paths: list[Path], external_id: str | None = None) -> Enrolment:
-        """Takes the photos that can be taken, all in one change of the gallery."""
+        """Takes the photos that can be taken, all in one change of the gallery.
+
+        Raises EncoderMismatch, GalleryError.
+        """
+        name = checked_name(name)
         photos: dict[Path, Photo] = {}
         rejected: list[Rejected] = []
         for path in paths:
@@ -148,7 +152,9 @@ def decoded(path: Path, data: bytes) -> Picture:
 
 def photos_in(folder: Path) -> list[Path]:
     """The files of a folder that are called like pictures, by name."""
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
+    return sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in PICTURES and path.is_file()
+    )
 
 
 def _jpeg(chip: Picture) -> bytes:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import redis
 import structlog
 
-from facetrail.errors import EncoderMismatch, NoSuchPerson
+from facetrail.errors import BadEncodings, EncoderMismatch, NoSuchPerson
 from facetrail.events import Person
 from facetrail.store import Keys
 from facetrail.wire import Encodings
-from index.face_index import NUMBERS, FaceIndex
-from index.gallery import Gallery
+from index.face_index import NUMBERS, FaceIndex, checked
+from index.gallery import Change, Gallery
 
 BLOCK_MS = 500
 PAUSE_S = 1.0
+#: A worker's applied position outlives it by this, in seconds.
+APPLIED_TTL_S = 60
 
 log = structlog.get_logger(__name__)
 
@@ -62,22 +65,33 @@ class Replica:
         """Applies what the log has, waiting `block_ms` for something."""
         changes = list(self._gallery.changes(self.view.position, block_ms=block_ms))
         if changes:
-            self._check_encoder()
-            for person in {change.person for change in changes}:
-                self._read(person)
-            self._swap(changes[-1].position)
+            self._apply(changes)
+        self._publish_position()
 
     def follow(self, stop: threading.Event) -> None:
         """Steps until `stop`; a Redis that is away is waited for."""
         while not stop.is_set():
             try:
                 self.step()
-            except (redis.ConnectionError, redis.TimeoutError) as error:
-                log.warning("gallery not reachable, the last state serves", error=str(error))
+            except redis.RedisError as error:  # away, or full and refusing to write
+                log.warning("gallery not followed, the last state serves", error=str(error))
                 stop.wait(PAUSE_S)
             except EncoderMismatch as error:
-                log.error("gallery not followed, the last state serves", error=str(error))
+                log.error("gallery not followed, nobody is known", error=str(error))
                 stop.wait(PAUSE_S)
+
+    def _apply(self, changes: list[Change]) -> None:
+        try:
+            self._check_encoder()
+        except EncoderMismatch:
+            # Only an empty gallery changes its encoder, so everyone known here was removed.
+            self._people.clear()
+            self._encodings.clear()
+            self._swap(self.view.position)
+            raise
+        for person in {change.person for change in changes}:
+            self._read(person)
+        self._swap(changes[-1].position)
 
     def _check_encoder(self) -> None:
         own = self._gallery.encoder
@@ -88,24 +102,31 @@ class Replica:
             )
 
     def _read(self, person_id: str) -> None:
-        photos = self._gallery.photos(person_id)
+        """Takes over what the gallery has of a person, who may be gone."""
+        self._people.pop(person_id, None)
+        self._encodings.pop(person_id, None)
         try:
             person = self._gallery.person(person_id)
+            rows = [photo.numbers for photo in self._gallery.photos(person_id)]
+            encodings = checked(np.stack(rows)) if rows else None
         except NoSuchPerson:
-            photos = []
-        if not photos:
-            self._people.pop(person_id, None)
-            self._encodings.pop(person_id, None)
             return
-        self._people[person_id] = Person(
-            id=person.id, name=person.name, external_id=person.external_id
-        )
-        self._encodings[person_id] = np.stack([photo.numbers for photo in photos])
+        except (msgspec.MsgspecError, ValueError, BadEncodings) as error:
+            log.error("unreadable in the gallery, left out", person=person_id, error=str(error))
+            return
+        if encodings is not None:
+            self._people[person_id] = Person(
+                id=person.id, name=person.name, external_id=person.external_id
+            )
+            self._encodings[person_id] = encodings
 
     def _swap(self, position: str) -> None:
         """Builds the next view aside; readers keep theirs until they look again."""
         people = [person for person, rows in self._encodings.items() for _ in rows]
         rows = list(self._encodings.values()) or [np.empty((0, NUMBERS), np.float32)]
         self.view = View(position, FaceIndex(people, np.concatenate(rows)), dict(self._people))
-        self._client.set(self._keys.applied(self._worker), position, ex=3600)
+        self._publish_position()
         log.info("gallery applied", position=position, people=len(self._people))
+
+    def _publish_position(self) -> None:
+        self._client.set(self._keys.applied(self._worker), self.view.position, ex=APPLIED_TTL_S)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
 import matplotlib
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from facetrail.store import Keys, connect
 from facetrail.wire import Encoder
 from ingest.faces.detect import open_detector
 from ingest.faces.face import Detector, Picture
+from training.faces import read_photo
 from workers.encoders.registry import open_encoder
 
 PAUSE_S = 0.01
@@ -104,11 +104,11 @@ def wait_for() -> Callable[..., None]:
 @pytest.fixture(scope="session")
 def astronaut() -> Picture:
     """512x512; the face is about 120 pixels high, around (225, 118)."""
-    return np.asarray(skimage.data.astronaut(), np.uint8)
+    return np.asarray(skimage.data.astronaut(), np.uint8)  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(scope="session")
 def hopper() -> Picture:
     """512 wide, 600 high; the face is about 205 pixels high, around (266, 234)."""
     path = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
-    return np.ascontiguousarray(cv2.imread(str(path))[..., ::-1], np.uint8)
+    return read_photo(path)

@@ -8,9 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facetrail.wire import Chips
+from facetrail.wire import Chips, Encoder, Encodings
 from ingest.faces.align import align
 from ingest.faces.face import Detector, Face, Picture
+
+BATCH = 32
 
 
 def read_photo(path: Path) -> Picture:
@@ -42,4 +44,11 @@ def central_chips(photos: Iterable[Path], detector: Detector) -> tuple[list[Path
     chips = [chip for _, chip in kept]
     return [path for path, _ in kept], np.stack(chips) if chips else np.empty(
         (0, 112, 112, 3), np.uint8
+    )
+
+
+def encoded(chips: Chips, encoder: Encoder) -> Encodings:
+    """Float32 `(n, 128)`, in batches."""
+    return np.concatenate(
+        [encoder.encode(chips[i : i + BATCH]) for i in range(0, max(1, len(chips)), BATCH)]
     )

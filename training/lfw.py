@@ -54,9 +54,7 @@ def read_pairs(pairs: Path, images: Path) -> list[Pair]:
 def _pair(words: list[str], fold: int, images: Path) -> Pair:
     first, number, *other, last = words
     second = other[0] if other else first
-    return Pair(
-        fold, _photo(images, first, number), _photo(images, second, last), same=not other
-    )
+    return Pair(fold, _photo(images, first, number), _photo(images, second, last), same=not other)
 
 
 def _photo(images: Path, name: str, number: str) -> Path:

@@ -29,7 +29,12 @@ BATCH = 64
 
 
 def fitted(encodings: NDArray[np.float32], numbers: int = 128) -> NDArray[np.float32]:
-    """The float32 `(256, numbers)` with orthonormal columns, of unit encodings `(n, 256)`."""
+    """The float32 `(256, numbers)` with orthonormal columns, of unit encodings `(n, 256)`.
+
+    Raises ValueError for fewer encodings than numbers.
+    """
+    if len(encodings) < numbers:
+        raise ValueError(f"expected at least {numbers} encodings, got {len(encodings)}")
     _, _, directions = np.linalg.svd(encodings.astype(np.float64), full_matrices=False)
     return directions[:numbers].T.astype(np.float32)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
+import structlog
 
 from facetrail.errors import BadSettings
 from facetrail.wire import Chips, Encodings
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 Build = Callable[[], "keras.Model"]
 Device = Literal["auto", "cpu", "gpu"]
+#: There where NVIDIA's driver is; asked first, since importing TensorFlow takes seconds.
+NVIDIA = Path("/proc/driver/nvidia/version")
+
+log = structlog.get_logger(__name__)
 
 
 class Runtime(Protocol):
@@ -46,10 +51,17 @@ def open_runtime(
 
     build: makes the Keras network; not called if its conversion is in the cache.
     key: names weights and code together. threads: on a CPU; 0 is one per core.
+    Raises BadSettings where a GPU is asked for and there is none.
     """
-    if device == "gpu" or (device == "auto" and _gpu_is_there()):
+    if device == "gpu" or (device == "auto" and NVIDIA.exists()):
         _quieten_tensorflow()
-        return TensorFlowRuntime(build())
+        if _tensorflow_sees_a_gpu():
+            return TensorFlowRuntime(build())
+    if device == "gpu":
+        raise BadSettings(
+            "FACETRAIL_ENCODER_DEVICE=gpu, but TensorFlow sees no GPU: install NVIDIA's driver "
+            "and Facetrail's extra `gpu`, or set it to cpu"
+        )
     model = converted(build, cache_dir / "openvino" / key)
     return OpenVinoRuntime(model, precision=precision, threads=threads)
 
@@ -105,6 +117,7 @@ def converted(build: Build, folder: Path) -> Path:
     BadSettings if the cache can't be written.
     """
     if not folder.is_dir():
+        log.info("the encoder is converted for this machine, once", folder=str(folder))
         _quieten_tensorflow()
         aside = _aside(folder.parent)
         try:
@@ -136,10 +149,7 @@ def _quieten_tensorflow() -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 
-def _gpu_is_there() -> bool:
-    """Whether TensorFlow can use a GPU; it is asked only where a driver is installed."""
-    if not Path("/proc/driver/nvidia/version").exists():
-        return False
+def _tensorflow_sees_a_gpu() -> bool:
     import tensorflow
 
     return bool(tensorflow.config.list_physical_devices("GPU"))

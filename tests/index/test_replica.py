@@ -1,0 +1,229 @@
+"""A worker's copy follows the gallery within a second, and never shows half a change."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import msgspec
+import pytest
+import redis
+
+from facetrail.errors import EncoderMismatch
+from facetrail.store import Keys, connect
+from facetrail.wire import Encodings
+from index.gallery import Gallery, Photo
+from index.replica import APPLIED_TTL_S, Replica
+
+ENCODER = "dlib_resnet@55533b28"
+OTHER = "retail0095@580937da"
+PhotoOf = Callable[[int], Photo]
+WaitFor = Callable[..., None]
+
+
+@pytest.fixture
+def replica(redis_url: str, client: redis.Redis, keys: Keys) -> Iterator[Replica]:
+    """One with its own connection, as in a worker."""
+    own = connect(redis_url)
+    yield Replica(own, keys, worker="one", encoder=ENCODER)
+    own.close()
+
+
+@pytest.fixture
+def following(replica: Replica) -> Iterator[Replica]:
+    """One that is loaded and follows in a thread."""
+    replica.load()
+    stop = threading.Event()
+    thread = threading.Thread(target=replica.follow, args=(stop,))
+    thread.start()
+    yield replica
+    stop.set()
+    thread.join(timeout=5)
+    assert not thread.is_alive()
+
+
+def names(replica: Replica) -> list[str]:
+    return sorted(person.name for person in replica.view.people.values())
+
+
+def nearest(replica: Replica, probe: Encodings) -> str | None:
+    """The name of the nearest person, of one view."""
+    view = replica.view
+    (candidates,) = view.index.search(probe[None])
+    return view.people[candidates[0].person].name if candidates else None
+
+
+def test_it_loads_who_is_there(replica: Replica, gallery: Gallery, photo: PhotoOf) -> None:
+    ada = gallery.enrol("Ada", [photo(1), photo(2)], encoder=ENCODER, external_id="emp-7")
+    gallery.enrol("Ben", [photo(3)], encoder=ENCODER)
+
+    replica.load()
+
+    assert names(replica) == ["Ada", "Ben"]
+    assert replica.view.people[ada.id].external_id == "emp-7"
+    assert len(replica.view.index) == 3
+    assert replica.view.position == gallery.position()
+    assert nearest(replica, photo(2).numbers) == "Ada"
+
+
+def test_changes_are_seen_within_a_second(
+    following: Replica, gallery: Gallery, photo: PhotoOf, wait_for: WaitFor
+) -> None:
+    gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
+    wait_for(lambda: nearest(following, photo(1).numbers) == "Ada", timeout_s=1)
+
+    gallery.enrol("Ben", [photo(2)], encoder=ENCODER)
+    wait_for(lambda: nearest(following, photo(2).numbers) == "Ben", timeout_s=1)
+
+    gallery.remove("Ada")
+    wait_for(lambda: names(following) == ["Ben"], timeout_s=1)
+    assert nearest(following, photo(1).numbers) == "Ben"
+
+
+def test_a_person_enrolled_anew_under_the_same_name_is_seen(
+    following: Replica, gallery: Gallery, photo: PhotoOf, wait_for: WaitFor
+) -> None:
+    gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
+    gallery.remove("Ada")
+    again = gallery.enrol("Ada", [photo(2)], encoder=ENCODER)
+    wait_for(lambda: list(following.view.people) == [again.id], timeout_s=1)
+    assert len(following.view.index) == 1
+
+
+def test_the_applied_position_is_published(
+    following: Replica,
+    gallery: Gallery,
+    client: redis.Redis,
+    keys: Keys,
+    photo: PhotoOf,
+    wait_for: WaitFor,
+) -> None:
+    gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
+    position = gallery.position().encode()
+    wait_for(lambda: client.get(keys.applied("one")) == position, timeout_s=1)
+
+
+def test_the_applied_position_stays_while_nothing_changes(
+    replica: Replica, client: redis.Redis, keys: Keys
+) -> None:
+    # Given a follower whose last change is long ago
+    replica.load()
+    client.expire(keys.applied("one"), 1)
+
+    replica.step(block_ms=1)
+
+    assert 1 < client.ttl(keys.applied("one")) <= APPLIED_TTL_S
+
+
+def test_a_search_in_progress_keeps_the_view_it_began_with(
+    replica: Replica, gallery: Gallery, photo: PhotoOf
+) -> None:
+    # Given a view that someone searches
+    gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
+    replica.load()
+    view = replica.view
+
+    # If the gallery changes meanwhile
+    gallery.remove("Ada")
+    gallery.enrol("Ben", [photo(2)], encoder=ENCODER)
+    replica.step()
+
+    # I expect the old view as it was, and a new one beside it
+    (candidates,) = view.index.search(photo(1).numbers[None])
+    assert view.people[candidates[0].person].name == "Ada"
+    assert names(replica) == ["Ben"]
+
+
+def test_every_view_is_whole_while_the_gallery_changes(
+    following: Replica, gallery: Gallery, photo: PhotoOf, wait_for: WaitFor
+) -> None:
+    stop = threading.Event()
+
+    def change() -> None:
+        for i in range(40):
+            gallery.enrol(f"Person {i % 5}", [photo(i)], encoder=ENCODER)
+            if i % 7 == 6:
+                gallery.remove(f"Person {i % 5}")
+        stop.set()
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    while not stop.is_set():
+        view = following.view
+        (candidates,) = view.index.search(photo(1).numbers[None])
+        assert {candidate.person for candidate in candidates} <= set(view.people)
+    thread.join()
+    wait_for(lambda: following.view.position == gallery.position(), timeout_s=1)
+    assert set(following.view.people) == {person.id for person in gallery.people()}
+
+
+def test_a_gallery_of_another_encoder_is_refused(
+    replica: Replica, gallery: Gallery, photo: PhotoOf
+) -> None:
+    gallery.enrol("Ada", [photo(1)], encoder=OTHER)
+    with pytest.raises(EncoderMismatch, match=f"belongs to encoder {OTHER}.*{ENCODER}"):
+        replica.load()
+    with pytest.raises(EncoderMismatch):
+        replica.step(block_ms=1)
+    assert names(replica) == []
+
+
+def test_people_removed_before_the_encoder_changed_are_forgotten(
+    following: Replica, gallery: Gallery, photo: PhotoOf, wait_for: WaitFor
+) -> None:
+    # Given a follower that knows Ada
+    gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
+    wait_for(lambda: names(following) == ["Ada"], timeout_s=1)
+
+    # If she is removed and the empty gallery is bound to another encoder at once
+    pipeline = gallery.client.pipeline()
+    behind = Gallery(pipeline, gallery.keys)
+    ada = gallery.named("Ada")
+    behind._remove(keys=behind._keys_of(ada.id), args=[ada.id, "ada"], client=pipeline)
+    pipeline.set(gallery.keys.gallery_encoder, OTHER)
+    pipeline.execute()
+
+    # I expect her to be gone here too
+    wait_for(lambda: names(following) == [], timeout_s=1)
+    assert len(following.view.index) == 0
+
+    # and this worker to go on once the gallery is its own again
+    gallery.client.delete(gallery.keys.gallery_encoder)
+    gallery.enrol("Ben", [photo(2)], encoder=ENCODER)
+    wait_for(lambda: names(following) == ["Ben"], timeout_s=3)
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        b"no photo",
+        msgspec.msgpack.encode(Photo(digest="", source="", encoding=b"short", chip=b"")),
+        msgspec.msgpack.encode(Photo(digest="", source="", encoding=bytes(512), chip=b"")),
+        msgspec.msgpack.encode(Photo(digest="", source="", encoding=bytes(1024), chip=b"")),
+    ],
+)
+def test_who_cant_be_read_is_left_out_and_the_others_are_followed(
+    following: Replica,
+    gallery: Gallery,
+    keys: Keys,
+    photo: PhotoOf,
+    wait_for: WaitFor,
+    spoiled: bytes,
+) -> None:
+    # Given a photo of Ada's that something else has spoiled
+    ada = gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
+    gallery.client.hset(keys.gallery_photos(ada.id), photo(2).digest, spoiled)
+
+    # If she and Ben change, I expect Ben alone to be known
+    gallery.enrol("Ada", [photo(3)], encoder=ENCODER)
+    gallery.enrol("Ben", [photo(4)], encoder=ENCODER)
+    wait_for(lambda: names(following) == ["Ben"], timeout_s=1)
+    assert following.view.position == gallery.position()
+
+
+def test_a_follower_outlives_its_connection(
+    following: Replica, gallery: Gallery, photo: PhotoOf, wait_for: WaitFor
+) -> None:
+    gallery.client.client_kill_filter(_type="normal", skipme=True)
+    gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
+    wait_for(lambda: names(following) == ["Ada"], timeout_s=3)

@@ -1,0 +1,149 @@
+"""One id per appearance: kept while a face moves, never given twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from ingest.faces.face import Face
+from ingest.track import LOST_S, Tracker
+
+FPS = 5.0
+
+
+def face(x: float, y: float = 100.0, side: float = 60.0) -> Face:
+    return Face((x, y, side, side), np.zeros((5, 2), np.float32), 0.9)
+
+
+def ids(tracker: Tracker, faces: Sequence[Face], seconds: float) -> list[int]:
+    """The ids of a frame's faces that have one, from left to right."""
+    found = tracker.update(faces, seconds).faces
+    return [track for track, _ in sorted(found, key=lambda pair: pair[1].box[0])]
+
+
+@pytest.fixture
+def tracker() -> Tracker:
+    return Tracker(fps=FPS, least_score=0.5)
+
+
+@pytest.mark.parametrize("fps", [2.0, 5.0, 15.0, 30.0])
+def test_a_moving_face_has_one_id(fps: float) -> None:
+    tracker = Tracker(fps=fps, least_score=0.5)
+    step = 60 / fps  # its own width in a second
+    found = [ids(tracker, [face(100 + step * i)], i / fps) for i in range(30)]
+    assert found[0] == []
+    assert found[1:] == [[1]] * 29
+
+
+def test_the_face_of_a_track_is_the_one_detected(tracker: Tracker) -> None:
+    tracker.update([face(100)], 0.0)
+    one = face(102)
+    ((_, found),) = tracker.update([one], 0.2).faces
+    assert found is one
+
+
+def test_two_faces_that_move_side_by_side_keep_their_ids(tracker: Tracker) -> None:
+    found = [ids(tracker, [face(100 + 10 * i), face(190 + 10 * i)], i / FPS) for i in range(30)]
+    assert found[1:] == [[1, 2]] * 29
+
+
+def test_the_order_of_detection_does_not_matter(tracker: Tracker) -> None:
+    for i in range(2):
+        tracker.update([face(100), face(300)], i / FPS)
+    assert ids(tracker, [face(300), face(100)], 2 / FPS) == [1, 2]
+
+
+def test_a_face_seen_once_makes_no_track(tracker: Tracker) -> None:
+    assert ids(tracker, [face(100)], 0.0) == []
+    for i in range(1, 20):
+        seen = tracker.update([], i / FPS)
+        assert (seen.faces, seen.ended) == ((), ())
+    assert tracker.end_all() == ()
+
+
+def test_a_face_below_the_score_starts_no_track() -> None:
+    tracker = Tracker(fps=FPS, least_score=0.95)
+    assert [ids(tracker, [face(100)], i / FPS) for i in range(5)] == [[]] * 5
+
+
+def test_a_face_gone_for_a_moment_keeps_its_id(tracker: Tracker) -> None:
+    for i in range(3):
+        tracker.update([face(100)], i / FPS)
+    for i in range(3, 9):  # gone from 0.4 s until 1.8 s
+        assert tracker.update([], i / FPS).ended == ()
+    assert ids(tracker, [face(100)], 9 / FPS) == [1]
+
+
+def test_a_face_gone_for_long_has_ended_once_and_comes_back_as_another(tracker: Tracker) -> None:
+    # Given a track last seen at 0.4 s
+    for i in range(3):
+        tracker.update([face(100)], i / FPS)
+
+    # If nobody is seen for three seconds
+    ended = {i / FPS: tracker.update([], i / FPS).ended for i in range(3, 18)}
+
+    # I expect one end, in the first frame after LOST_S, and another id from then on
+    assert [(at, tracks) for at, tracks in ended.items() if tracks] == [(2.0, (1,))]
+    assert 2.0 - 0.4 > LOST_S
+    again = [ids(tracker, [face(100)], i / FPS) for i in range(18, 20)]
+    assert again == [[], [2]]
+
+
+def test_a_face_that_ended_is_not_seen_and_ended_in_one_frame(tracker: Tracker) -> None:
+    for gap in np.arange(1.3, 1.7, 0.01):
+        own = Tracker(fps=FPS, least_score=0.5)
+        for i in range(3):
+            own.update([face(100)], i / FPS)
+        seen = own.update([face(100)], 0.4 + float(gap))
+        assert {track for track, _ in seen.faces}.isdisjoint(seen.ended)
+
+
+def test_one_face_may_end_while_another_stays(tracker: Tracker) -> None:
+    for i in range(3):
+        tracker.update([face(100), face(300)], i / FPS)
+    ended = [tracker.update([face(100)], i / FPS).ended for i in range(3, 15)]
+    assert [tracks for tracks in ended if tracks] == [(2,)]
+
+
+def test_end_all_ends_what_is_open_and_nothing_twice(tracker: Tracker) -> None:
+    for i in range(3):
+        tracker.update([face(100), face(300)], i / FPS)
+    assert sorted(tracker.end_all()) == [1, 2]
+    assert tracker.end_all() == ()
+    assert all(tracker.update([], i / FPS).ended == () for i in range(3, 15))
+
+
+def test_an_id_is_never_given_twice(tracker: Tracker) -> None:
+    # Given a long track 1 and a short track 2 that has ended
+    now = 0.0
+    for i in range(15):
+        tracker.update([face(100), face(300)] if i < 3 else [face(100)], now := i / FPS)
+
+    # If the picture is cut while only the first is there
+    assert tracker.end_all() == (1,)
+
+    # I expect the next to be a third, also after a cut at which nobody was there
+    found = [ids(tracker, [face(100)], now := now + 1 / FPS) for _ in range(3)]
+    assert found[1:] == [[3], [3]]
+    for _ in range(15):
+        tracker.update([], now := now + 1 / FPS)
+    assert tracker.end_all() == ()
+    found = [ids(tracker, [face(100)], now := now + 1 / FPS) for _ in range(3)]
+    assert found[1:] == [[4], [4]]
+
+
+def test_the_clock_may_start_anew_after_a_cut(tracker: Tracker) -> None:
+    for i in range(3):
+        tracker.update([face(100)], 1000 + i / FPS)
+    tracker.end_all()
+    assert [ids(tracker, [face(100)], i / FPS) for i in range(3)] == [[], [2], [2]]
+
+
+def test_a_crowd_is_told_apart(tracker: Tracker) -> None:
+    crowd = [face(90.0 * i, 90.0 * j) for i in range(8) for j in range(5)]
+    for i in range(2):
+        tracker.update(crowd, i / FPS)
+    seen = tracker.update(crowd, 2 / FPS)
+    assert sorted(track for track, _ in seen.faces) == list(range(1, 41))
