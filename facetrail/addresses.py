@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from facetrail.errors import BadSettings
 
@@ -20,7 +20,7 @@ _READINGS = (
 
 
 def checked_address(url: str, *, beside: Path) -> str:
-    """The address as FFmpeg takes it. Raises BadSettings; never shows the password.
+    """The address as FFmpeg takes it. Raises BadSettings, which shows no piece of the url.
 
     beside: the folder from which a file's path starts.
     """
@@ -28,14 +28,18 @@ def checked_address(url: str, *, beside: Path) -> str:
     if separator:
         return _stream(scheme.lower(), rest)
     if url.startswith("webcam:"):
-        number = url.removeprefix("webcam:")
-        if not number.isdecimal():
-            raise BadSettings(f"url {url!r} can't be used: write webcam:0 for the first webcam")
+        if not url.removeprefix("webcam:").isdecimal():
+            raise BadSettings("url is not a webcam: write webcam:0 for the first one")
         return url
-    path = (beside / Path(url).expanduser()).absolute()
-    if not path.is_file():
+    try:
+        path = (beside / Path(url).expanduser()).absolute()
+        there = path.is_file()
+    except (OSError, RuntimeError):  # a name too long, no such user's home
+        there = False
+    if not there:
         raise BadSettings(
-            f"{path} is not a file: write rtsp://…, http(s)://…, webcam:0 or the path of a video"
+            "url is neither an address nor a file that is there: write rtsp://…, http(s)://…, "
+            f"webcam:0 or the path of a video, seen from {beside.absolute()}"
         )
     return str(path)
 
@@ -43,7 +47,7 @@ def checked_address(url: str, *, beside: Path) -> str:
 def _stream(scheme: str, rest: str) -> str:
     if scheme not in SCHEMES:
         raise BadSettings(
-            f"url begins with {scheme}://, which is not known: write {', '.join(SCHEMES)}, "
+            f"url begins with none of {', '.join(SCHEMES)}: write one of these before ://, "
             "webcam:0 or the path of a video"
         )
     match = next(filter(None, (reading.fullmatch(rest) for reading in _READINGS)), None)
@@ -59,13 +63,12 @@ def _stream(scheme: str, rest: str) -> str:
 
 def _quoted(text: str) -> str:
     """Percent-encoded, whether it was before or not."""
-    return quote(unquote(text), safe="")
+    return quote_from_bytes(unquote_to_bytes(text.encode(errors="surrogateescape")), safe="")
 
 
 def shown(address: str) -> str:
-    """The address without login, path or query, any of which may hold a secret."""
-    if "://" not in address:
+    """A checked address without login, path or query, any of which may hold a secret."""
+    scheme, separator, rest = address.partition("://")
+    if not separator:
         return address
-    parts = urlsplit(address)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname}{port}"
+    return f"{scheme}://{re.split('[/?#]', rest)[0].rpartition('@')[2]}"

@@ -9,6 +9,8 @@ from facetrail.wire import QUEUE
 
 #: How often a worker looks for messages that were taken and not finished, in seconds.
 RESTORE_EVERY_S = 1
+#: Longest that the look itself may take, in seconds.
+LOCK_S = 10
 #: Seconds after which a connection that has gone silent is given up.
 SOCKET_TIMEOUT_S = 20.0
 
@@ -42,6 +44,8 @@ def celery_app(url: str, *, key_prefix: str, redelivery_s: int) -> Celery:
             # As they come, these two let a lost message wait for 100 s more.
             "unacked_restore_interval": RESTORE_EVERY_S,
             "unacked_restore_throttle": 1,
+            # A worker killed while it looks leaves a lock, which by default holds for 5 minutes.
+            "unacked_mutex_expire": LOCK_S,
             "socket_timeout": SOCKET_TIMEOUT_S,
             "socket_connect_timeout": 5.0,
             "socket_keepalive": True,

@@ -10,21 +10,28 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from facetrail.addresses import checked_address
 from facetrail.errors import BadSettings
+from facetrail.yaml_document import QUOTE_IT, YamlDocument, shown_keys
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Polygon = Annotated[list[tuple[Share, Share]], Field(min_length=3)]
+ZoneName = Annotated[str, Field(min_length=1, max_length=64)]
 
 _NAME = re.compile(r"[\w.-]{1,64}")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_HINTS = {
+    "dict_type": "expected keys and their values below it",
+    "model_type": "expected keys and their values below it",
+    "string_type": f"expected text; {QUOTE_IT}",
+}
 
 
 class _How(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Inputs are hidden in errors, since one may be a url and hold a password.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     fps: float = Field(5.0, gt=0, le=60, description="Frames a second looked at.")
     detect_width: int = Field(
@@ -45,7 +52,7 @@ class Camera(_How):
     name: str = Field(exclude=True)
     url: SecretStr
     enabled: bool = True
-    zones: dict[str, Polygon] = Field(default_factory=dict)
+    zones: dict[ZoneName, Polygon] = Field(default_factory=dict)
 
     @field_validator("name")
     @classmethod
@@ -56,7 +63,7 @@ class Camera(_How):
 
 
 class _CameraFile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     defaults: _How = _How()
     cameras: dict[str, dict[str, Any]]
@@ -65,37 +72,33 @@ class _CameraFile(BaseModel):
 def read_cameras(path: Path, environment: Mapping[str, str] = os.environ) -> list[Camera]:
     """The enabled cameras of a file. Raises BadSettings, naming the line, key and mend."""
     try:
-        text = path.read_text()
-        root = yaml.compose(text, yaml.SafeLoader)
-        content = yaml.safe_load(text)
+        document = YamlDocument.read(path)
     except OSError as error:
         raise BadSettings(
             f"{path} can't be read ({error.strerror}): write a camera file, or name one with "
             "--cameras or FACETRAIL_CAMERAS"
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{path} is not YAML: {_in_one_line(error)}") from error
-    if root is None or not isinstance(content, dict):
-        raise BadSettings(f"{path} is empty: it needs a key 'cameras', a camera's name and its url")
-    try:
-        file = _CameraFile.model_validate(content)
-        found = _CameraReader(path, root, environment).cameras(file)
-    except ValidationError as error:
-        raise BadSettings(_sentence(path, root, error, ())) from error
+    if not isinstance(document.content, dict):
+        raise BadSettings(f"{path} needs a key 'cameras', below it a camera's name and its url")
+    found = _CameraReader(path, document, environment).cameras()
     if not found:
         raise BadSettings(f"{path} names no camera that is enabled: add one under 'cameras'")
     return found
 
 
 class _CameraReader:
-    """Makes cameras of a checked file's entries."""
+    """Makes cameras of a file's entries."""
 
-    def __init__(self, path: Path, root: yaml.Node, environment: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, document: YamlDocument, environment: Mapping[str, str]) -> None:
         self.path = path
-        self.root = root
+        self.document = document
         self.environment = environment
 
-    def cameras(self, file: _CameraFile) -> list[Camera]:
+    def cameras(self) -> list[Camera]:
+        try:
+            file = _CameraFile.model_validate(self.document.content)
+        except ValidationError as error:
+            raise BadSettings(self._sentence(error, ())) from None
         defaults = file.defaults.model_dump(exclude_unset=True)
         every = [self._camera(name, defaults | entry) for name, entry in file.cameras.items()]
         return [camera for camera in every if camera.enabled]
@@ -103,44 +106,65 @@ class _CameraReader:
     def _camera(self, name: str, entry: dict[str, Any]) -> Camera:
         place = ("cameras", name)
         try:
-            camera = Camera.model_validate({"name": name, **entry})
+            camera = Camera.model_validate(entry | {"name": name})
         except ValidationError as error:
-            raise BadSettings(_sentence(self.path, self.root, error, place)) from None
+            raise BadSettings(self._sentence(error, place)) from None
         try:
-            filled = _filled_in(camera.url.get_secret_value(), self.environment)
+            filled = filled_in(camera.url.get_secret_value(), self.environment)
             address = checked_address(filled, beside=self.path.parent)
         except BadSettings as error:
-            line = _line_of(self.root, (*place, "url"))
-            raise BadSettings(f"{self.path} line {line}: camera {name}: {error}") from error
+            line = self.document.line_of((*place, "url"))
+            raise BadSettings(f"{self.path} line {line}: camera {name}: {error}") from None
         return camera.model_copy(update={"url": SecretStr(address)})
 
+    def _sentence(self, error: ValidationError, place: tuple[str, ...]) -> str:
+        """The first fault: file, line, key and what is expected, never the value of a url."""
+        faults = error.errors(include_url=False)
+        # A key that is written wrongly is also missing: that is the lesser help.
+        first = min(faults, key=lambda fault: fault["type"] != "extra_forbidden")
+        loc = (*place, *(str(part) for part in first["loc"]))
+        if place and first["loc"] == ("name",):
+            loc = place
+        where = f"{self.path} line {self.document.line_of(loc)}: {shown_keys(loc)}"
+        if first["type"] == "extra_forbidden":
+            if first["input"] is None:  # no key with a value, but perhaps {a piece of a url}
+                where = where.removesuffix(loc[-1]) + "…"
+            near = difflib.get_close_matches(loc[-1], _known(loc), n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(_known(loc))}"
+            return f"{where} is not a known key; {hint}"
+        if first["type"] == "missing":
+            return f"{where} is missing; add it"
+        words = _HINTS.get(first["type"], first["msg"].removeprefix("Value error, "))
+        return f"{where} can't be used: {words}"
 
-def _filled_in(url: str, environment: Mapping[str, str]) -> str:
-    """The url with each {NAME} replaced by that variable, quoted so that any sign may be in it."""
+
+def filled_in(url: str, environment: Mapping[str, str]) -> str:
+    """The url with each {NAME} replaced by that variable.
+
+    In an address it is quoted, so that a user or password may hold any sign; one that is the
+    whole url or part of a file's path stands as it is. Raises BadSettings.
+    """
+    is_address, login_ends = "://" in url, url.rfind("@")
 
     def value(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name not in environment:
-            raise BadSettings(f"{{{name}}} in the url is not set in the environment: set {name}")
-        return quote(environment[name], safe="")
+        found = environment.get(match[1])
+        if found is None:
+            raise BadSettings(_not_set(match[1]))
+        if not is_address:
+            return found
+        safe = "" if match.start() < login_ends else "/:"
+        return quote(found, safe=safe, errors="surrogateescape")
 
     return _PLACEHOLDER.sub(value, url)
 
 
-def _sentence(path: Path, root: yaml.Node, error: ValidationError, place: tuple[str, ...]) -> str:
-    """The first fault: file, line, key and what is expected, never the value of a url."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    loc = (*place, *(str(part) for part in first["loc"]))
-    if place and first["loc"] == ("name",):
-        loc = place
-    where = f"{path} line {_line_of(root, loc)}: {'.'.join(loc)}"
-    if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(loc[-1], _known(loc), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(_known(loc))}"
-        return f"{where} is not a known key; {hint}"
-    if first["type"] == "missing":
-        return f"{where} is missing; add it"
-    return f"{where} can't be used: {first['msg'].removeprefix('Value error, ')}"
+def _not_set(name: str) -> str:
+    # What is written small between braces may be a piece of a password that holds braces.
+    shown = f"{{{name}}}" if name.isupper() else "what stands between { and }"
+    return (
+        f"{shown} in the url is not set in the environment: set that variable; or write "
+        "%7B and %7D for braces that belong to a password"
+    )
 
 
 def _known(loc: tuple[str, ...]) -> list[str]:
@@ -149,27 +173,3 @@ def _known(loc: tuple[str, ...]) -> list[str]:
         return list(_CameraFile.model_fields)
     model = _How if loc[0] == "defaults" else Camera
     return [key for key in model.model_fields if key != "name"]
-
-
-def _line_of(node: yaml.Node, loc: tuple[str, ...]) -> int:
-    """The line, from 1, of the deepest key of `loc` that is in the file."""
-    line = node.start_mark.line + 1
-    for part in loc:
-        if isinstance(node, yaml.MappingNode):
-            found = next((kv for kv in node.value if str(kv[0].value) == part), None)
-            if found is None:
-                break
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and part.isdecimal():
-            node = node.value[int(part)]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line
-
-
-def _in_one_line(error: Exception) -> str:
-    """PyYAML's words without the excerpt, which may hold a password."""
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return f"line {error.problem_mark.line + 1}: {error.problem}"
-    return type(error).__name__

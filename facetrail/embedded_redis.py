@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import redis
 
+from facetrail.children import end_with_parent
 from facetrail.errors import RedisAway
 
 START_S = 10.0
@@ -133,6 +134,7 @@ def _process(configuration: Path, log: BinaryIO) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=log,
             start_new_session=True,
+            preexec_fn=end_with_parent,
         )
     except OSError as error:
         raise RedisAway(

@@ -5,6 +5,7 @@ docs/events.md explains the fields; docs/event.schema.json is `MatchEvent` as JS
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,14 +14,18 @@ from typing import Literal
 
 import msgspec
 import redis
+import structlog
 
+from facetrail.errors import BadSettings
 from facetrail.settings import read_settings
-from facetrail.store import Keys, answered, connect
+from facetrail.store import Keys, answered, checked, connect
 
 SCHEMA = 1
 #: How long an event's id is remembered, so that it is published once, in seconds.
 REMEMBERED_S = 86_400
 BLOCK_MS = 1_000
+
+log = structlog.get_logger(__name__)
 
 EventType = Literal[
     "person_enter",
@@ -116,42 +121,45 @@ def iso(nanoseconds: int) -> str:
 
 def publish(client: redis.Redis, keys: Keys, event: MatchEvent, *, history: int) -> bool:
     """Appends the event to the stream and the channel at once; False if its id was there."""
-    published = client.register_script(_PUBLISH)(
-        keys=[keys.events, keys.published(event.id)],
-        args=[keys.channel(event.camera), event.json(), history, REMEMBERED_S],
-    )
-    return bool(published)
+    script = client.register_script(_PUBLISH)
+    arguments = [keys.channel(event.camera), event.json(), history, REMEMBERED_S]
+    return bool(script(keys=[keys.events, keys.published(event.id)], args=arguments))
 
 
 def subscribe(
     url: str | None = None, *, since: str | None = None, cameras: frozenset[str] | None = None
 ) -> Iterator[MatchEvent]:
-    """Events as they come, for ever; after a cut it goes on where it was.
+    """Events as they come, from this call on, for ever; after a cut it goes on where it was.
 
     url: of Redis; None takes FACETRAIL_REDIS_URL. since: a `sequence` after which to start,
     "0" for all that are kept; None hears only what comes from now on. cameras: only these.
-    Raises RedisAway if Redis does not answer at first.
+    Raises RedisAway if Redis does not answer, BadSettings for what is no sequence.
     """
+    if since is not None and not re.fullmatch(r"\d{1,20}(-\d{1,20})?", since):
+        raise BadSettings(f"{since!r} is not a sequence: take an event's, such as 1700000000000-0")
     settings = read_settings()
-    client = connect(url or settings.redis_url)
+    client = checked(connect(url or settings.redis_url))
     keys = Keys(settings.key_prefix)
     with answered(client):
         position = since if since is not None else newest(client, keys)
-    yield from follow(client, keys, position, cameras)
+    return _follow(client, keys, position, cameras)
 
 
-def follow(
-    client: redis.Redis, keys: Keys, position: str, cameras: frozenset[str] | None = None
+def _follow(
+    client: redis.Redis, keys: Keys, position: str, cameras: frozenset[str] | None
 ) -> Iterator[MatchEvent]:
-    """Events after a position, for ever."""
-    while True:
-        try:
-            for event in replay(client, keys, position, block_ms=BLOCK_MS):
-                position = event.sequence
-                if cameras is None or event.camera in cameras:
+    with client:
+        while True:
+            try:
+                entries = _entries(client, keys, position, BLOCK_MS)
+            except (redis.ConnectionError, redis.TimeoutError):
+                time.sleep(1.0)  # the client comes back by itself; the position is kept
+                continue
+            for sequence, line in entries:
+                position = sequence
+                event = _readable(line, sequence)
+                if event and (cameras is None or event.camera in cameras):
                     yield event
-        except (redis.ConnectionError, redis.TimeoutError):
-            time.sleep(1.0)  # the client comes back by itself; the position is kept
 
 
 def newest(client: redis.Redis, keys: Keys) -> str:
@@ -163,14 +171,30 @@ def newest(client: redis.Redis, keys: Keys) -> str:
 def replay(
     client: redis.Redis, keys: Keys, position: str, *, block_ms: int | None = None
 ) -> Iterator[MatchEvent]:
-    """The events after a position that are there, waiting `block_ms` for the first."""
+    """The next events after a position, at most 100, waiting `block_ms` for the first."""
+    for sequence, line in _entries(client, keys, position, block_ms):
+        if event := _readable(line, sequence):
+            yield event
+
+
+def _entries(
+    client: redis.Redis, keys: Keys, position: str, block_ms: int | None
+) -> list[tuple[str, bytes]]:
     found = client.xread({keys.events: position}, count=100, block=block_ms)
-    for _, entries in found:
-        for sequence, fields in entries:
-            yield parse(fields[b"event"], sequence.decode())
+    every = [entry for _, stream in found for entry in stream]
+    return [(sequence.decode(), fields.get(b"event", b"")) for sequence, fields in every]
+
+
+def _readable(line: bytes, sequence: str) -> MatchEvent | None:
+    """The event, or None where a later version wrote what this one does not know."""
+    try:
+        return parse(line, sequence)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        log.warning("event left out", sequence=sequence, cause=str(error))
+        return None
 
 
 def parse(line: bytes, sequence: str) -> MatchEvent:
-    """The event of one stream entry, with its place."""
+    """The event of one stream entry, with its place. Raises msgspec.DecodeError."""
     event = msgspec.json.decode(line, type=MatchEvent)
     return msgspec.structs.replace(event, sequence=sequence)

@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import redis
 import structlog
@@ -20,7 +21,7 @@ from facetrail.settings import Settings, read_settings
 from facetrail.store import Keys, connect, waited_for
 from ingest.faces.detect import open_detector
 from ingest.leases import LEASE_S, RENEW_S, Leases
-from ingest.watcher import Watcher
+from ingest.watcher import STOP_S, Watcher
 
 STEP_S = 0.25
 
@@ -30,8 +31,15 @@ log = structlog.get_logger(__name__)
 class Ingest:
     """Reads the cameras whose leases it gets; `loop` until `stop`, then `shutdown`."""
 
-    def __init__(self, cameras: list[Camera], leases: Leases) -> None:
+    def __init__(
+        self,
+        cameras: list[Camera],
+        leases: Leases,
+        *,
+        watcher: Callable[[Camera], Watcher] = Watcher,
+    ) -> None:
         self._leases = leases
+        self._watcher = watcher
         self._cameras = {camera.name: camera for camera in cameras}
         self._watchers: dict[str, Watcher] = {}
 
@@ -43,35 +51,44 @@ class Ingest:
                 self._renew()
                 renew_at = now + RENEW_S
             for watcher in self._watchers.values():
-                watcher.step(now)
+                if watcher.running or self._may_start():
+                    watcher.step(now)
             stop.wait(STEP_S)
 
     def shutdown(self) -> None:
         """Ends every camera's process, all at once, and frees the leases."""
         for watcher in self._watchers.values():
             watcher.ask_to_stop()
-        for name, watcher in self._watchers.items():
-            watcher.stop()
-            try:
+        deadline = time.monotonic() + STOP_S
+        for watcher in self._watchers.values():
+            watcher.stop(max(0.0, deadline - time.monotonic()))
+        try:
+            for name in self._watchers:
                 self._leases.free(name)
-            except (redis.ConnectionError, redis.TimeoutError):
-                log.warning("Redis is away, the lease runs out by itself", camera=name)
+        except redis.RedisError as error:
+            log.warning("leases run out by themselves", cause=type(error).__name__)
+
+    def _may_start(self) -> bool:
+        """As many at once as there are cores: all of a host's together would be too slow."""
+        starting = sum(watcher.starting for watcher in self._watchers.values())
+        return starting < (os.cpu_count() or 1)
 
     def _renew(self) -> None:
         """While Redis is away the cameras that are read stay read."""
         try:
             for name in self._cameras:
                 self._settle(name, self._leases.take(name))
-        except (redis.ConnectionError, redis.TimeoutError) as error:
-            log.warning("Redis is away, leases are not renewed", cause=type(error).__name__)
+        except redis.RedisError as error:
+            log.warning("leases are not renewed", cause=type(error).__name__)
 
     def _settle(self, name: str, ours: bool) -> None:
         if ours and name not in self._watchers:
             log.info("camera taken", camera=name)
-            self._watchers[name] = Watcher(self._cameras[name])
+            self._watchers[name] = self._watcher(self._cameras[name])
         elif not ours and name in self._watchers:
             log.warning("another host reads the camera", camera=name)
-            self._watchers.pop(name).stop()
+            # Aside, so that the other cameras' leases are renewed meanwhile.
+            threading.Thread(target=self._watchers.pop(name).stop).start()
 
 
 def run(settings: Settings) -> None:

@@ -2,46 +2,84 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import deque
 
 import redis
 import structlog
+from msgspec.structs import replace
 
 from facetrail.events import EventType, MatchEvent, iso, publish
 from facetrail.store import Keys
 from ingest.camera import NOT_OPENED
 
+#: Changes kept while Redis is away; then the oldest go.
+MOST_WAITING = 100
+PAUSE_S = 1.0
+
 log = structlog.get_logger(__name__)
 
 
-class Announcer:
-    """Publishes each change of one camera's state once; a Redis that is away is waited for."""
+class Announcer(threading.Thread):
+    """Publishes each change of one camera's state once and in order.
+
+    In a thread of its own, since a Redis that is away must not keep anyone from looking.
+    """
 
     def __init__(self, client: redis.Redis, keys: Keys, camera: str, *, history: int) -> None:
+        super().__init__(name="announcer", daemon=True)
         self._client = client
         self._keys = keys
         self._camera = camera
         self._history = history
         self._online: bool | None = None
+        self._waiting: deque[MatchEvent] = deque(maxlen=MOST_WAITING)
+        self._woken = threading.Event()
+        self._stop_asked = threading.Event()
 
     def say(self, lost: str | None) -> None:
-        """lost: None where frames come, else why they don't."""
+        """lost: None where frames come, else why they don't. Returns at once."""
         online = lost is None
         if online == self._online or lost == NOT_OPENED:
             return
+        self._online = online
         now = time.time_ns()
         kind: EventType = "camera_online" if online else "camera_offline"
         event = MatchEvent(
-            id=f"{self._camera}/{kind}/{now // 1_000_000}",
+            id=f"{self._camera}/{kind}/{now}",
             type=kind,
             camera=self._camera,
             captured_at=iso(now),
             published_at=iso(now),
             cause=lost,
         )
-        try:
-            publish(self._client, self._keys, event, history=self._history)
-        except (redis.ConnectionError, redis.TimeoutError):
-            return  # the next call tries again
-        self._online = online
+        self._waiting.append(event)
+        self._woken.set()
         log.info(kind.replace("_", " "), camera=self._camera, cause=lost)
+
+    def run(self) -> None:
+        while self._waiting or not self._stop_asked.is_set():
+            if self._waiting:
+                event = self._waiting.popleft()
+                while not self._published(event) and not self._stop_asked.wait(PAUSE_S):
+                    pass
+            else:
+                self._woken.wait()
+                self._woken.clear()
+
+    def stop(self, timeout_s: float = 1.0) -> None:
+        """Ends once what waits is published, as far as Redis takes it at once."""
+        self._stop_asked.set()
+        self._woken.set()
+        self.join(timeout_s)
+
+    def _published(self, event: MatchEvent) -> bool:
+        """False if Redis did not take it."""
+        now = replace(event, published_at=iso(time.time_ns()))
+        try:
+            publish(self._client, self._keys, now, history=self._history)
+        except redis.RedisError as error:
+            log.warning("camera's state not announced yet", cause=type(error).__name__)
+            return False
+        return True

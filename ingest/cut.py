@@ -24,13 +24,19 @@ class CutFinder:
         """Whether the frame shows another scene than the one before."""
         points, before = _points(frame), self._before
         self._before = points
-        if before is None or np.abs(points - before).mean() < LEAST_CHANGE:
+        if before is None:
+            return False
+        if before.shape != points.shape:
+            return True
+        if np.abs(points - before).mean() < LEAST_CHANGE:
             return False
         return _correlation(points, before) < LEAST_CORRELATION
 
 
 def _points(frame: av.VideoFrame) -> NDArray[np.float32]:
     """Float32 samples of the first plane: luma, or for packed formats what comes first."""
+    if frame.format.components[0].bits != 8:
+        frame = frame.reformat(width=COLUMNS, height=ROWS, format="gray")
     plane = frame.planes[0]
     picture = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
     down, across = max(1, plane.height // ROWS), max(1, plane.width // COLUMNS)
@@ -39,8 +45,6 @@ def _points(frame: av.VideoFrame) -> NDArray[np.float32]:
 
 
 def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    if a.shape != b.shape:
-        return 0.0
     a, b = a - a.mean(), b - b.mean()
     length = float(np.linalg.norm(a) * np.linalg.norm(b))
     return float((a * b).sum()) / length if length > 0 else 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 #: A stamp further than this from the one before is a clock that jumped, not a pause.
 MOST_STEP_S = 10.0
+SMOOTHING = 1 / 8
 
 
 class StreamClock:
@@ -35,13 +36,23 @@ class Sampler:
     def __init__(self, fps: float) -> None:
         self._period = 1.0 / fps
         self._next = 0.0
+        self._before: float | None = None
+        self._gap: float | None = None
 
     def wants(self, seconds: float) -> bool:
         """Whether to look at the frame of that time, which grows from call to call."""
-        # Half a frame of grace at 60 a second: stamps are rounded.
-        if seconds < self._next - 0.008:
+        # The frame nearest to when one is due; half a frame early is nearer than the next.
+        if seconds < self._next - min(self._usual_gap(seconds), self._period) / 2:
             return False
         # From where it was due, so that the rate holds; from here after a gap.
         due = self._next + self._period
         self._next = due if due > seconds else seconds + self._period
         return True
+
+    def _usual_gap(self, seconds: float) -> float:
+        """Seconds between frames of the stream, smoothed; a pause counts as a long gap."""
+        if self._before is not None:
+            gap = min(seconds - self._before, 2 * self._period)
+            self._gap = gap if self._gap is None else self._gap + (gap - self._gap) * SMOOTHING
+        self._before = seconds
+        return self._gap or 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import msgspec
 import redis
@@ -121,10 +121,20 @@ class Sender(threading.Thread):
         items = self._outbox.take(timeout_s)
         if not items:
             return False
-        if self._tried(lambda: self._has_room() and self._send(items)):
+        if self._tried(items):
             return True
         self._outbox.give_back(items)
         return False
+
+    def _tried(self, items: list[Item]) -> bool:
+        try:
+            return self._has_room() and self._send(items)
+        except AWAY as error:
+            waiting = len(self._outbox) + len(items)
+            log.warning(
+                "Redis takes nothing, chips wait", waiting=waiting, cause=type(error).__name__
+            )
+            return False
 
     def _send(self, items: list[Item]) -> bool:
         message = bytes(Message(items=tuple(items)))
@@ -137,15 +147,6 @@ class Sender(threading.Thread):
             self._client.hincrby(self._keys.counters, "dropped_outbox_full", dropped)
             self._told += dropped
         return int(self._client.llen(self._keys.queue)) < self._queue_limit
-
-    def _tried(self, send: Callable[[], bool]) -> bool:
-        try:
-            return send()
-        except AWAY as error:
-            log.warning(
-                "Redis is away, chips wait", waiting=len(self._outbox), cause=type(error).__name__
-            )
-            return False
 
 
 def _weight(item: Item) -> int:

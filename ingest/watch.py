@@ -19,11 +19,12 @@ import time
 import cv2
 import msgspec
 import structlog
+from pydantic import ValidationError
 
 from facetrail import log as logging
 from facetrail.broker import celery_app
 from facetrail.cameras import Camera as CameraSettings
-from facetrail.errors import FacetrailError
+from facetrail.errors import BadSettings, FacetrailError
 from facetrail.settings import Settings, read_settings
 from facetrail.store import Keys, connect
 from ingest.announce import Announcer
@@ -36,8 +37,6 @@ from ingest.send import Outbox, Sender
 from ingest.track import LOST_S, Tracker
 
 BEAT_S = 1.0
-#: A decoder that neither gives a frame nor an error for so long hangs; only an end helps.
-HANGS_S = 20.0
 
 log = structlog.get_logger(__name__)
 
@@ -102,15 +101,17 @@ def run(settings: Settings, camera: CameraSettings, stop: threading.Event) -> No
         redelivery_s=settings.redelivery_s,
     )
     sender = Sender(app, client, keys, outbox, queue_limit=settings.queue_limit)
-    sender.start()
     reader = Camera(camera.name, camera.url.get_secret_value(), fps=camera.fps, stop=stop)
     watch = Watch(camera, detector, outbox, least_score=settings.detection_score)
     announcer = Announcer(client, keys, camera.name, history=settings.event_history)
+    sender.start()
+    announcer.start()
     try:
         _loop(watch, reader, announcer, stop)
     finally:
         watch.end_tracks(time.time_ns())
         sender.stop()
+        announcer.stop()
 
 
 def _loop(watch: Watch, reader: Camera, announcer: Announcer, stop: threading.Event) -> None:
@@ -126,54 +127,70 @@ def _loop(watch: Watch, reader: Camera, announcer: Announcer, stop: threading.Ev
             seen_at = now
         elif now - seen_at > LOST_S:
             watch.end_tracks(time.time_ns())
-        if reader.lost is not None:
-            seen_at = max(seen_at, now - LOST_S)
-        elif now - seen_at > HANGS_S:
+        if reader.hangs(now):
             log.error("decoder hangs, its process ends", camera=watch.camera.name)
             os._exit(1)
         if now - beat_at > BEAT_S:
             beat_at = now
-            _beat()
+            _beat(stop)
 
 
 def _read(reader: Camera, newest: NewestFrame) -> None:
+    for frame in reader.frames():
+        newest.put(frame)
+
+
+def _beat(stop: threading.Event) -> None:
     try:
-        for frame in reader.frames():
-            newest.put(frame)
-    except Exception:
-        # Not a lost stream but a fault of ours; the process ends and is started again.
-        log.exception("reader failed", camera=reader.name)
-        os._exit(1)
-
-
-def _beat() -> None:
-    sys.stdout.write(".")
-    sys.stdout.flush()
+        os.write(sys.stdout.fileno(), b".")
+    except BrokenPipeError:  # nobody is there who would want the camera watched
+        stop.set()
 
 
 def _stop_at_end_of_stdin(stop: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    # Not through sys.stdin: Python can't end while a thread waits within its buffer.
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
     stop.set()
 
 
-def given_camera(line: bytes) -> CameraSettings:
-    """The camera of the line of JSON that `python -m ingest` sends."""
-    return CameraSettings.model_validate(msgspec.json.decode(line))
+def given_camera() -> CameraSettings:
+    """The camera of the line of JSON that `python -m ingest` sends. Raises BadSettings."""
+    line = bytearray()
+    while not line.endswith(b"\n") and (part := os.read(sys.stdin.fileno(), 65_536)):
+        line += part
+    try:
+        return CameraSettings.model_validate(msgspec.json.decode(line))
+    except (msgspec.DecodeError, ValidationError):
+        raise BadSettings(
+            "expected a camera's settings as a line of JSON on stdin: start `python -m ingest`, "
+            "which sends it"
+        ) from None
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    """A fault of ours: without that thread the process is of no use; it is started again."""
+    name = failed.thread.name if failed.thread else ""
+    log.error("thread failed", thread=name, exc_info=failed.exc_value)
+    os._exit(1)
 
 
 def main() -> int:
+    threading.excepthook = _thread_failed
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     cv2.setNumThreads(1)
-    settings = read_settings()
-    logging.configure(level=settings.log_level, as_json=settings.log_json)
-    camera = given_camera(sys.stdin.buffer.readline())
-    threading.Thread(target=_stop_at_end_of_stdin, args=(stop,), daemon=True).start()
+    logging.configure()  # for what is wrong with the settings
     try:
+        settings = read_settings()
+        logging.configure(level=settings.log_level, as_json=settings.log_json)
+        camera = given_camera()
+        structlog.contextvars.bind_contextvars(camera=camera.name)
+        threading.Thread(target=_stop_at_end_of_stdin, args=(stop,), daemon=True).start()
         run(settings, camera, stop)
     except FacetrailError as error:
-        log.error(str(error), camera=camera.name)
+        log.error(str(error))
         return 1
     return 0
 

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -15,24 +17,38 @@ from ingest.backoff import Backoff
 #: A process that has not said for so long that it lives is killed. Starting counts too.
 SILENT_S = 30.0
 STOP_S = 6.0
+COMMAND = (sys.executable, "-m", "ingest.watch")
 
 log = structlog.get_logger(__name__)
 
 
 class Watcher:
-    """Keeps one process watching a camera."""
+    """Keeps one process watching a camera. command: what it runs, but in tests."""
 
-    def __init__(self, camera: Camera) -> None:
+    def __init__(
+        self,
+        camera: Camera,
+        *,
+        command: Sequence[str] = COMMAND,
+        backoff: Backoff | None = None,
+    ) -> None:
         self.camera = camera
+        self._command = command
         self._process: subprocess.Popen[bytes] | None = None
-        self._backoff = Backoff()
+        self._backoff = backoff or Backoff()
         self._failures = 0
         self._start_at = 0.0
         self._heard_at = 0.0
+        self._lives = False
 
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def starting(self) -> bool:
+        """Whether its process is there and has not said yet that it lives."""
+        return self.running and not self._lives
 
     @property
     def pid(self) -> int | None:
@@ -46,7 +62,7 @@ class Watcher:
         elif self._process.poll() is not None:
             self._died(now, f"ended with status {self._process.returncode}")
         elif self._heard():
-            self._heard_at, self._failures = now, 0
+            self._heard_at, self._failures, self._lives = now, 0, True
         elif now - self._heard_at > SILENT_S:
             self._process.kill()
             self._died(now, f"was silent for {SILENT_S:.0f} s and was killed")
@@ -54,22 +70,25 @@ class Watcher:
     def ask_to_stop(self) -> None:
         """The process ends its tracks, sends the last chips, and ends."""
         if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
 
-    def stop(self) -> None:
+    def stop(self, wait_s: float = STOP_S) -> None:
         """Waits for the end, which is enforced after a while."""
         self.ask_to_stop()
         if self._process is not None:
             try:
-                self._process.wait(STOP_S)
+                self._process.wait(wait_s)
             except subprocess.TimeoutExpired:
                 self._process.kill()
             self._reap()
 
     def _start(self, now: float) -> None:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ingest.watch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+        try:
+            process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        except OSError as error:  # no memory or no process left: other cameras go on
+            self._died(now, f"can't be started ({error.strerror})")
+            return
         stdin, stdout = process.stdin, process.stdout
         if stdin is None or stdout is None:
             raise RuntimeError("expected pipes, got none")
@@ -78,9 +97,10 @@ class Watcher:
             "name": self.camera.name,
             "url": self.camera.url.get_secret_value(),
         }
-        stdin.write(json.dumps(settings).encode() + b"\n")
-        stdin.flush()
-        self._process, self._heard_at = process, now
+        self._process, self._heard_at, self._lives = process, now, False
+        with suppress(BrokenPipeError):  # it has died already; the next step says so
+            stdin.write(json.dumps(settings).encode() + b"\n")
+            stdin.flush()
 
     def _heard(self) -> bool:
         stdout = self._process.stdout if self._process else None
@@ -98,5 +118,6 @@ class Watcher:
             self._process.wait()
             for pipe in (self._process.stdin, self._process.stdout):
                 if pipe is not None:
-                    pipe.close()
+                    with suppress(BrokenPipeError):
+                        pipe.close()
             self._process = None

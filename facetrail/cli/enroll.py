@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -11,12 +11,15 @@ from rich.console import Console
 from rich.progress import track
 
 from facetrail.cli.people import open_gallery
-from facetrail.errors import BadSettings
+from facetrail.errors import BadSettings, NoSuchPerson
 from facetrail.settings import Settings
 from facetrail.store import answered
 from index.enrolment import Enroller, Enrolment, photos_in
+from index.gallery import Gallery, checked_name
 from ingest.faces.detect import open_detector
 from workers.encoders.choice import chosen_encoder
+
+Work = tuple[str, list[Path]]
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -43,45 +46,62 @@ def run(
 
     Raises FacetrailError for what stops all of it.
     """
-    work = [(name, photos)] if name is not None else list(people_in(folder or Path()))
+    work = people_in(folder) if folder else [(checked_name(name or ""), photos)]
     gallery = open_gallery(settings)
+    everyone = True
     with answered(gallery.client):
-        encoder = chosen_encoder(gallery.encoder, settings)
-        detector = open_detector(
-            settings.detector,
-            width=settings.photo_width,
-            score=settings.detection_score,
-            threads=settings.detector_threads,
-            **settings.models,
-        )
-        enroller = Enroller(gallery, detector, encoder, min_face=settings.photo_min_face)
-        shown = track(work, "Enrolling", console=Console(stderr=True), transient=True)
-        outcomes = [(name, enroller.enrol(name, paths)) for name, paths in shown]
-    for name, enrolment in outcomes:
-        _print(name, enrolment, as_json=as_json)
-    return all(is_enrolled(enrolment) for _, enrolment in outcomes)
+        enroller = _enroller(gallery, settings)
+        for name, paths in _with_progress(work):
+            enrolment = enroller.enrol(name, paths)
+            _print(name, enrolment, as_json=as_json)
+            everyone &= is_enrolled(gallery, name, enrolment)
+    return everyone
 
 
-def people_in(folder: Path) -> Iterator[tuple[str, list[Path]]]:
-    """Names and photos of a folder that has a folder per person. Raises BadSettings."""
+def _enroller(gallery: Gallery, settings: Settings) -> Enroller:
+    """Raises BadModelFile, EncoderMismatch."""
+    encoder = chosen_encoder(gallery.encoder, settings)
+    detector = open_detector(
+        settings.detector,
+        width=settings.photo_width,
+        score=settings.detection_score,
+        threads=settings.detector_threads,
+        **settings.models,
+    )
+    return Enroller(gallery, detector, encoder, min_face=settings.photo_min_face)
+
+
+def _with_progress(work: list[Work]) -> Iterable[Work]:
+    """On a terminal with a bar on stderr, which is gone in the end."""
+    console = Console(stderr=True)
+    off = not console.is_terminal or len(work) < 2
+    return track(work, "Enrolling", console=console, transient=True, disable=off)
+
+
+def people_in(folder: Path) -> list[Work]:
+    """Names and photos of a folder with a folder per person. Raises BadSettings, GalleryError."""
     if not folder.is_dir():
         raise BadSettings(f"{folder} is not a folder: name one with a folder of photos per person")
-    found = False
-    for person in sorted(path for path in folder.iterdir() if path.is_dir()):
-        if photos := photos_in(person):
-            found = True
-            yield person.name, photos
-    if not found:
+    people = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    found = [(checked_name(person.name), photos_in(person)) for person in people]
+    if not any(photos for _, photos in found):
         raise BadSettings(
             f"{folder} has no folder with photos: put each person's into a folder of their name"
         )
+    return found
 
 
-def is_enrolled(enrolment: Enrolment) -> bool:
+def is_enrolled(gallery: Gallery, name: str, enrolment: Enrolment) -> bool:
     """Whether the person is in the gallery now; photos that were there before do no harm."""
-    return bool(enrolment.accepted) or all(
-        rejected.reason == "duplicate_photo" for rejected in enrolment.rejected
-    )
+    if enrolment.accepted:
+        return True
+    if any(rejected.reason != "duplicate_photo" for rejected in enrolment.rejected):
+        return False
+    try:
+        gallery.named(name)
+    except NoSuchPerson:  # somebody else's photos
+        return False
+    return True
 
 
 def _print(name: str, enrolment: Enrolment, *, as_json: bool) -> None:
@@ -96,5 +116,7 @@ def _print(name: str, enrolment: Enrolment, *, as_json: bool) -> None:
         return
     count = len(enrolment.accepted)
     print(f"{name}: {count} photo{'' if count == 1 else 's'} accepted")
+    if not count and not enrolment.rejected:
+        print("  no_photo: no file is called like a picture; put some there", file=sys.stderr)
     for rejected in enrolment.rejected:
         print(f"  {rejected.reason}: {rejected.sentence}", file=sys.stderr)

@@ -6,8 +6,6 @@ import fcntl
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,8 +16,8 @@ import redis
 import structlog
 
 from facetrail.cameras import read_cameras
-from facetrail.children import end, end_with_parent
 from facetrail.cli.enroll import people_in
+from facetrail.cli.roles import Roles
 from facetrail.cli.show import EventPrinter
 from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.errors import BadSettings, RoleDied
@@ -31,9 +29,9 @@ from ingest.faces.detect import open_detector
 from workers.encoders.choice import chosen_id
 
 STEP_MS = 200
+PAUSE_S = 1.0
 #: The first start converts the encoder, which takes half a minute on a small machine.
 START_S = 180.0
-ROLE_ENDS_S = 10.0
 #: How long the last chips and ends of tracks may take to become events.
 DRAIN_S = 5.0
 
@@ -57,65 +55,25 @@ def run(
     camera_names = [camera.name for camera in read_cameras(camera_file)]
     open_detector(settings.detector, **settings.models)
     if enroll is not None:
-        list(people_in(enroll))
+        people_in(enroll)
     with ExitStack() as stack:
         stop = stack.enter_context(stop_asked())
-        url = settings.redis_url or stack.enter_context(embedded_redis(settings.data_dir))
+        server = None if settings.redis_url else stack.enter_context(own_redis(settings.data_dir))
+        url = server.url if server else settings.redis_url
         client, keys = checked(connect(url)), Keys(settings.key_prefix)
         chosen_id(Gallery(client, keys).encoder, settings)
-        environment = os.environ | {
-            "FACETRAIL_REDIS_URL": url,
-            "FACETRAIL_CAMERAS": str(camera_file),
-        }
+        roles = Roles(
+            os.environ | {"FACETRAIL_REDIS_URL": url or "", "FACETRAIL_CAMERAS": str(camera_file)}
+        )
         if enroll is not None:
-            _enrol(enroll, environment)
-        roles = Roles(environment)
+            roles.enrol(enroll, stop)
         stack.callback(roles.end)
-        house = House(client, keys, roles, EventPrinter(as_json=as_json), stop)
+        house = House(client, keys, roles, EventPrinter(as_json=as_json), stop, server)
         house.live(camera_names, seconds)
 
 
-class Roles:
-    """The processes of the roles, by name."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._environment = environment
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
-
-    def start(self, name: str, module: str) -> int:
-        """Starts a role; its process id."""
-        self._processes[name] = subprocess.Popen(
-            [sys.executable, "-m", module],
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=sys.stderr.fileno(),
-            # Ctrl-C at the terminal is for us; we end the roles in their order.
-            start_new_session=True,
-            preexec_fn=end_with_parent,
-        )
-        return self._processes[name].pid
-
-    def check(self) -> None:
-        """Raises RoleDied if one has ended by itself."""
-        for name, process in self._processes.items():
-            status = process.poll()
-            if status is not None:
-                raise RoleDied(
-                    f"the {name} ended by itself with status {status}, so everything was ended; "
-                    "its last words are above"
-                )
-
-    def end_one(self, name: str) -> None:
-        if process := self._processes.pop(name, None):
-            end(process, wait_s=ROLE_ENDS_S)
-
-    def end(self) -> None:
-        for name in list(self._processes):
-            self.end_one(name)
-
-
 class House:
-    """The running whole: starts, shows events, stops."""
+    """The running whole: starts, shows events, stops. server: the Redis that is ours."""
 
     def __init__(
         self,
@@ -124,42 +82,60 @@ class House:
         roles: Roles,
         printer: EventPrinter,
         stop: Callable[[], bool],
+        server: EmbeddedRedis | None,
     ) -> None:
         self._client = client
         self._keys = keys
         self._roles = roles
         self._printer = printer
         self._stop = stop
+        self._server = server
         self._position = newest(client, keys)
 
     def live(self, cameras: list[str], seconds: float) -> None:
         worker = self._roles.start("worker", "workers")
         self._until(lambda: self._worker_is_ready(worker), START_S, "worker")
-        self._roles.start("ingest", "ingest")
-        self._until(lambda: self._is_read(cameras), START_S, "ingest")
+        if not self._stop():
+            self._roles.start("ingest", "ingest")
+            self._until(lambda: self._is_read(cameras), START_S, "ingest")
+            log.info("facetrail is up", cameras=len(cameras))
         deadline = time.monotonic() + seconds if seconds else float("inf")
-        log.info("facetrail is up", cameras=len(cameras))
         while not self._stop() and time.monotonic() < deadline:
             self._step()
         self._roles.end_one("ingest")
         drained_by = time.monotonic() + DRAIN_S
-        while self._work_is_left() and time.monotonic() < drained_by:
+        while self._asked(self._work_is_left) and time.monotonic() < drained_by:
             self._step()
         self._roles.end_one("worker")
-        self._show(block_ms=None)
+        self._asked(lambda: self._show(block_ms=None))
 
     def _step(self) -> None:
         self._roles.check()
-        self._show(block_ms=STEP_MS)
+        if self._server is not None and self._server.died():
+            raise RoleDied(
+                "the embedded Redis ended by itself, so everything was ended; "
+                f"{self._server.folder / 'redis.log'} may say why"
+            )
+        self._asked(lambda: self._show(block_ms=STEP_MS))
 
-    def _show(self, block_ms: int | None) -> None:
+    def _show(self, block_ms: int | None) -> bool:
         for event in replay(self._client, self._keys, self._position, block_ms=block_ms):
             self._position = event.sequence
             self._printer.show(event)
+        return True
+
+    def _asked(self, question: Callable[[], bool]) -> bool:
+        """What Redis answers; no, after a pause, where it is away. The roles wait for it."""
+        try:
+            return question()
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            log.warning("Redis is away", cause=type(error).__name__)
+            time.sleep(PAUSE_S)
+            return False
 
     def _until(self, ready: Callable[[], bool], limit_s: float, role: str) -> None:
         deadline = time.monotonic() + limit_s
-        while not ready() and not self._stop():
+        while not self._stop() and not self._asked(ready):
             self._step()
             if time.monotonic() > deadline:
                 raise RoleDied(f"the {role} was not ready after {limit_s:.0f} s; see its log above")
@@ -199,11 +175,18 @@ def stop_asked() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def embedded_redis(data_dir: Path) -> Iterator[str]:
-    """The URL of a Redis of our own, its data under `data_dir`, which nobody else uses."""
+def own_redis(data_dir: Path) -> Iterator[EmbeddedRedis]:
+    """A Redis of our own, started, its data under `data_dir`, which nobody else uses."""
     folder = data_dir.expanduser() / "redis"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (data_dir.expanduser() / "lock").open("w") as lock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = folder.with_name("lock").open("w")
+    except OSError as error:
+        raise BadSettings(
+            f"{data_dir} can't be used ({error.strerror}): name a folder that can be written in "
+            "FACETRAIL_DATA_DIR"
+        ) from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -213,20 +196,7 @@ def embedded_redis(data_dir: Path) -> Iterator[str]:
             ) from error
         server = EmbeddedRedis(folder)
         try:
-            yield server.start()
+            server.start()
+            yield server
         finally:
             server.stop()
-
-
-def _enrol(folder: Path, environment: dict[str, str]) -> None:
-    """In a process of its own, whose memory is given back."""
-    command = [sys.executable, "-m", "facetrail.cli", "enroll", "--folder", str(folder)]
-    done = subprocess.run(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=sys.stderr.fileno(),
-        preexec_fn=end_with_parent,
-    )
-    if done.returncode:
-        raise BadSettings(f"not everyone in {folder} could be enrolled; the reasons are above")

@@ -1,0 +1,37 @@
+"""Which chips of a track go: all at first, then better ones, and one a second."""
+
+from __future__ import annotations
+
+from ingest.choice import BETTER, FIRST, QUIET_S, ChipChoice
+
+
+def begun(score: float = 0.5) -> ChipChoice:
+    """A track whose first chips have gone, the last of them at 0 seconds."""
+    choice = ChipChoice()
+    assert all(choice.takes(score, 0.0) for _ in range(FIRST))
+    return choice
+
+
+def test_the_first_chips_go_however_poor() -> None:
+    assert begun(0.01).sent == FIRST
+
+
+def test_then_only_a_clearly_better_one_goes() -> None:
+    choice = begun(0.5)
+    assert not choice.takes(0.5 * BETTER, 0.2)
+    assert choice.takes(0.5 * BETTER + 0.01, 0.2)
+    assert not choice.takes(0.5 * BETTER + 0.01, 0.4)
+    assert choice.sent == FIRST + 1
+
+
+def test_a_track_is_never_quiet_for_long() -> None:
+    choice = begun(0.9)
+    taken = [i / 5 for i in range(1, 51) if choice.takes(0.1, i / 5)]
+    assert len(taken) == 10
+    assert all(b - a >= QUIET_S for a, b in zip(taken, taken[1:], strict=False))
+
+
+def test_a_poor_chip_does_not_lower_the_bar() -> None:
+    choice = begun(0.8)
+    assert choice.takes(0.1, QUIET_S)
+    assert not choice.takes(0.5, QUIET_S + 0.2)
