@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facetrail import log
 from facetrail.settings import read_settings
 from facetrail.wire import Encodings
 from ingest.faces.detect import open_detector
@@ -78,6 +79,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, required=True, help="a pairs file of --images")
     given = parser.parse_args()
     settings = read_settings()
+    log.configure(level=settings.log_level)
     folders = sorted(given.chips.iterdir())
     chips = [
         np.stack([read_photo(path) for path in sorted(folder.iterdir())]) for folder in folders

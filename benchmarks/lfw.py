@@ -9,6 +9,7 @@ import argparse
 import time
 from pathlib import Path
 
+from facetrail import log
 from facetrail.settings import read_settings
 from ingest.faces.detect import open_detector
 from training.faces import central_chips, encoded
@@ -23,6 +24,7 @@ def main() -> None:
     parser.add_argument("--detector", choices=("centerface", "yunet"), default="centerface")
     given = parser.parse_args()
     settings = read_settings()
+    log.configure(level=settings.log_level)
     pairs = read_pairs(given.pairs, given.images)
     photos = sorted({photo for pair in pairs for photo in (pair.first, pair.second)})
     detector = open_detector(given.detector, threads=2, **settings.models)

@@ -13,8 +13,9 @@ from trackers import ByteTrackTracker
 
 from ingest.faces.face import Face
 
-#: How long a face may be out of sight before its track has ended, in seconds.
+#: How long a face may be out of sight before its track has ended: seconds, or if longer frames.
 LOST_S = 1.5
+LOST_FRAMES = 2
 #: Least overlap (intersection over union) of a face and where its track expected it.
 OVERLAP = 0.15
 #: Frames in a row before a face is a track; a single detection is often a mistake.
@@ -32,12 +33,14 @@ class Tracked:
 class Tracker:
     """ByteTrack (Zhang et al. 2022, arXiv:2110.06864) over boxes of faces.
 
-    Tracks are numbered from 1. least_score: a detection below it starts no track.
+    Tracks are numbered from 1. fps: frames a second looked at. least_score: a detection below
+    it starts no track. lost_s: seconds out of sight after which a track has ended.
     """
 
     def __init__(self, *, fps: float, least_score: float) -> None:
+        self.lost_s = max(LOST_S, (LOST_FRAMES + 0.5) / fps)
         self._bytetrack = ByteTrackTracker(
-            lost_track_buffer=round(LOST_S * 30),  # its unit: frames at 30 a second
+            lost_track_buffer=round(self.lost_s * 30),  # its unit: frames at 30 a second
             frame_rate=fps,
             track_activation_threshold=least_score,
             high_conf_det_threshold=least_score,
@@ -66,7 +69,7 @@ class Tracker:
         ]
         self._seen_at |= {track: seconds for track, _ in tracked}
         self._newest = max([self._newest, *(track for track, _ in tracked)])
-        ended = [track for track, at in self._seen_at.items() if seconds - at > LOST_S]
+        ended = [track for track, at in self._seen_at.items() if seconds - at > self.lost_s]
         return Tracked(tuple(tracked), self._end(ended))
 
     def end_all(self) -> tuple[int, ...]:

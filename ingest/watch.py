@@ -34,7 +34,7 @@ from ingest.faces.detect import open_detector
 from ingest.faces.face import Detector
 from ingest.newest import NewestFrame
 from ingest.send import Outbox, Sender
-from ingest.track import LOST_S, Tracker
+from ingest.track import Tracker
 
 BEAT_S = 1.0
 
@@ -74,6 +74,11 @@ class Watch:
         ]
         self.outbox.put(chip for chip in chips if chip is not None)
         self._end(tracked.ended, frame.captured_at)
+
+    @property
+    def lost_s(self) -> float:
+        """Seconds without a frame after which nobody is in sight any more."""
+        return self._tracker.lost_s
 
     def end_tracks(self, at: int) -> None:
         """Ends every track. at: nanoseconds since the epoch."""
@@ -125,7 +130,7 @@ def _loop(watch: Watch, reader: Camera, announcer: Announcer, stop: threading.Ev
         if frame is not None:
             watch.look(frame)
             seen_at = now
-        elif now - seen_at > LOST_S:
+        elif now - seen_at > watch.lost_s:
             watch.end_tracks(time.time_ns())
         if reader.hangs(now):
             log.error("decoder hangs, its process ends", camera=watch.camera.name)

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from facetrail import log
 from facetrail.settings import read_settings
 from facetrail.wire import Chips
 from ingest.faces.detect import open_detector
@@ -74,6 +75,7 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=retail0095.PROJECTION)
     given = parser.parse_args()
     settings = read_settings()
+    log.configure(level=settings.log_level)
     left_out = people_of(read_pairs(given.leave_out, given.images))
     detector = open_detector("centerface", threads=2, **settings.models)
     _, aligned = central_chips(photos_of(given.images, left_out), detector)

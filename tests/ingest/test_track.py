@@ -147,3 +147,10 @@ def test_a_crowd_is_told_apart(tracker: Tracker) -> None:
         tracker.update(crowd, i / FPS)
     seen = tracker.update(crowd, 2 / FPS)
     assert sorted(track for track, _ in seen.faces) == list(range(1, 41))
+
+
+def test_a_camera_looked_at_every_three_seconds_keeps_its_tracks() -> None:
+    tracker = Tracker(fps=1 / 3, least_score=0.5)
+    assert [ids(tracker, [face(100)], 3.0 * i) for i in range(4)] == [[], [1], [1], [1]]
+    # Out of sight for two frames it goes on; with the third it has ended
+    assert [tracker.update([], 12.0 + 3.0 * i).ended for i in range(3)] == [(), (), (1,)]
