@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 import warnings
 
 # A chip is 112 pixels wide; a "JPEG" that claims to be vast is refused before it is decoded.
@@ -18,7 +17,7 @@ import faiss
 import numpy as np
 import redis
 import structlog
-from celery import Celery
+from celery import Celery, signals
 
 from facetrail import log as logging
 from facetrail.broker import celery_app
@@ -30,7 +29,7 @@ from index.gallery import Gallery
 from index.replica import Replica
 from workers.batcher import Batcher
 from workers.encoders.choice import chosen_encoder
-from workers.tasks import Service, register
+from workers.tasks import PAUSE_S, Service, register
 from workers.vote import Votes
 
 SWEEP_S = 0.5
@@ -79,6 +78,8 @@ def run(settings: Settings) -> int:
         redelivery_s=settings.redelivery_s,
     )
     register(app, service)
+    # Asked to stop, the tasks no longer wait for a Redis that is away.
+    signals.worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
     threading.Thread(target=replica.follow, args=(stop,), name="replica", daemon=True).start()
     threading.Thread(target=sweep, args=(service,), name="sweep", daemon=True).start()
     log.info("worker starts", worker=name, encoder=encoder.id)
@@ -122,8 +123,9 @@ def sweep(service: Service) -> None:
     while not service.stop.wait(SWEEP_S):
         try:
             service.votes.sweep()
-        except (redis.ConnectionError, redis.TimeoutError):
-            time.sleep(SWEEP_S)  # the tasks say that Redis is away
+        except redis.RedisError as error:  # away, or full and refusing to write
+            log.warning("votes not swept", error=str(error))
+            service.stop.wait(PAUSE_S)
 
 
 def main() -> int:

@@ -30,21 +30,29 @@ class Batcher:
         self._wait_s = wait_s
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._left_over: Request | None = None
+        self._closing = threading.Lock()
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
         self._thread.start()
 
     def submit(self, chips: Chips) -> Future[Encodings]:
         """Uint8 `(n, 112, 112, 3)` to a promise of float32 `(n, 128)`, in the same order.
 
-        What `encode` raises is raised by `result()` of each request of that batch.
+        What `encode` raises is raised by `result()` of each request of that batch; a request
+        after `close` raises RuntimeError, so that nobody waits for what never comes.
         """
         promise: Future[Encodings] = Future()
-        self._requests.put((chips, promise))
+        with self._closing:
+            if self._closed:
+                raise RuntimeError("the batcher is closed")
+            self._requests.put((chips, promise))
         return promise
 
     def close(self) -> None:
         """Runs what was submitted and ends."""
-        self._requests.put(None)
+        with self._closing:
+            self._closed = True
+            self._requests.put(None)
         self._thread.join()
 
     def _run(self) -> None:

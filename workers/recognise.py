@@ -13,6 +13,7 @@ from facetrail.wire import Chips, Encodings, FaceChip
 from index.face_index import Candidate, FaceIndex
 
 CHIP = (112, 112, 3)
+JPEG = b"\xff\xd8\xff"
 #: What a chip that names nobody weighs beside one that does, at the same quality: a face turned
 #: away often misses, and must not outvote the same face seen well.
 MISS = 0.5
@@ -72,13 +73,14 @@ def judge(
 
 def picture_of(chip: FaceChip) -> Chips:
     """The uint8 `(112, 112, 3)` RGB of a chip. Raises BadPicture."""
-    data = np.frombuffer(chip.jpeg, np.uint8)
+    # Its snapshot is served as a JPEG, and OpenCV's other decoders are none of a stranger's.
+    data = np.frombuffer(chip.jpeg, np.uint8) if chip.jpeg.startswith(JPEG) else None
     try:
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+        picture = None if data is None else cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error:
         picture = None
     if picture is None:
-        raise BadPicture("not_an_image", f"chip {chip.chip_id} is not an image")
+        raise BadPicture("not_an_image", f"chip {chip.chip_id} is not a JPEG, or cut short")
     if picture.shape != CHIP:
         raise BadPicture(
             "wrong_size", f"chip {chip.chip_id}: expected shape {CHIP}, got {picture.shape}"

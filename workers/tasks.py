@@ -14,6 +14,7 @@ import redis
 import structlog
 from celery import Celery
 from celery.exceptions import Reject
+from redis.exceptions import OutOfMemoryError, ReadOnlyError
 
 from facetrail.errors import BadMessage, BadPicture
 from facetrail.store import Keys
@@ -25,7 +26,10 @@ from workers.rejected import set_aside
 from workers.vote import Context, Votes
 
 PAUSE_S = 1.0
-AWAY = (redis.ConnectionError, redis.TimeoutError)
+AWAY = (redis.ConnectionError, redis.TimeoutError, OutOfMemoryError, ReadOnlyError)
+#: Words of a Redis that takes no writes now, as a script passes them on: it is full, its disk
+#: is broken, or it has become a replica.
+REFUSALS = ("OOM", "MISCONF", "READONLY")
 Answer = TypeVar("Answer")
 
 log = structlog.get_logger(__name__)
@@ -49,8 +53,7 @@ class Service:
         try:
             message = Message.parse(data)
         except BadMessage as error:
-            reason = str(error)
-            self._patiently(lambda: set_aside(self.client, self.keys, reason, data))
+            self.set_aside(str(error), data)
             return
         read = [(chip, self._picture(chip)) for chip in message.chips]
         usable = [(chip, picture) for chip, picture in read if picture is not None]
@@ -85,28 +88,43 @@ class Service:
             try:
                 return picture_of(chip)
             except BadPicture as error:
-                reason = str(error)
-                self._patiently(lambda: set_aside(self.client, self.keys, reason, chip.jpeg))
+                self.set_aside(str(error), chip.jpeg)
         self._patiently(lambda: self.votes.skip(chip))
         return None
 
-    def _patiently(self, call: Callable[[], Answer]) -> Answer | None:
-        """Waits for a Redis that is away, rather than lose what was recognised."""
+    def set_aside(self, reason: str, data: object) -> None:
+        """Keeps what can't be used, with the reason."""
+        self._patiently(lambda: set_aside(self.client, self.keys, reason, data))
+
+    def _patiently(self, call: Callable[[], Answer]) -> Answer:
+        """Waits for a Redis that is away or full, rather than lose what was recognised."""
         while True:
             try:
                 return call()
-            except AWAY as error:
+            except redis.RedisError as error:
+                if not is_away(error):
+                    raise
                 log.warning("Redis is away, the worker waits", cause=type(error).__name__)
                 if self.stop.wait(PAUSE_S):
                     raise
 
 
+def is_away(error: redis.RedisError) -> bool:
+    """Whether waiting mends it."""
+    return isinstance(error, AWAY) or any(word in str(error) for word in REFUSALS)
+
+
 def register(app: Celery, service: Service) -> None:
     """Makes the app's one task run on this service."""
 
-    @app.task(name=TASK, ignore_result=True)  # type: ignore[untyped-decorator]
+    @app.task(name=TASK, ignore_result=True, shared=False)  # type: ignore[untyped-decorator]
     def recognise_chips(data: bytes) -> None:
         try:
             service.take(data)
-        except AWAY as error:  # the worker stops before Redis came back: another one's turn
-            raise Reject(str(error), requeue=True) from error
+        except Exception as error:
+            if isinstance(error, redis.RedisError) and is_away(error):
+                # The worker stops before Redis came back: another one's turn.
+                raise Reject(str(error), requeue=True) from error
+            # A fault of ours; the message is kept for us, and the worker lives on.
+            log.exception("message failed")
+            service.set_aside(f"{type(error).__name__}: {error}", data)

@@ -10,10 +10,11 @@
 -- op 'skip': number, of a chip that says nothing.
 -- op 'end': sent, ended_at, grace and patience (ms).   op 'close': nothing more.
 --
--- The vote's fields. n: chips counted. sent: chips in all, once known. total: weight of all.
--- state: open, unknown or known. person: who, if known. revision: of the updates said.
--- said: weight of the chip in the last event. And for each person, and '' for all chips:
--- count:P, weight:P, best:P (weight of the best chip), facts:P, captured:P, named:P.
+-- The vote's fields. n: chips counted. sent: chips in all, once known. judged: chips that had a
+-- say. total: weight of those. state: open, unknown or known. person: who, if known. revision: of
+-- the updates said. said: weight of the chip in the last event. And for each person, and '' for
+-- chips that name nobody: count:P, weight:P, best:P (weight of the best chip), facts:P,
+-- captured:P, named:P.
 local call = cmsgpack.unpack(ARGV[1])
 local key, counted, open, closing, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local KEPT_S = 3600      -- a vote nobody adds to
@@ -40,8 +41,8 @@ local function add(field, value)
   vote[field] = redis.call('HINCRBYFLOAT', key, field, string.format('%.9f', value))
 end
 
--- An event of the best chip of a person ('' for whoever it is), once for each revision.
-local function say(type, person, revision, captured_at)
+-- An event of a person, '' for nobody, once for each revision. shot: whose best chip it shows.
+local function say(type, person, shot, revision, captured_at)
   local id = call.track .. '/' .. type .. '/' .. revision
   local named = 'null'
   if person ~= '' then
@@ -49,12 +50,12 @@ local function say(type, person, revision, captured_at)
   end
   local event = '{"id":' .. cjson.encode(id) .. ',"sequence":"","schema":1,"type":"' .. type
     .. '","captured_at":"' .. captured_at .. '","published_at":"' .. call.published_at
-    .. '","person":' .. named .. ',' .. string.sub(vote['facts:' .. person], 2)
+    .. '","person":' .. named .. ',' .. string.sub(vote['facts:' .. shot], 2)
   publish(events, call.published .. id, call.channel, event, call.history, call.remember)
 end
 
 local function leader()
-  local best, most = nil, 0
+  local best, most = nil, -1
   for field in pairs(vote) do
     local person = string.match(field, '^weight:(.+)$')
     if person and number(field) > most then
@@ -64,19 +65,25 @@ local function leader()
   return best, most
 end
 
+-- The best chip that names nobody, unless each names somebody and they do not agree.
+local function say_unknown(type, captured_at)
+  local shot = vote['facts:'] and '' or leader()
+  say(type, '', shot, 1, captured_at or vote['captured:' .. shot])
+end
+
 local function decide()
   local person, weight = leader()
   local leads = person and weight > number('total') / 2
   if leads and number('count:' .. person) >= call.confirm then
     if vote.state == 'unknown' then
-      say('unknown_exit', '', 1, call.captured_at)
+      say_unknown('unknown_exit', call.captured_at)
     end
-    say('person_enter', person, 1, vote['captured:' .. person])
+    say('person_enter', person, person, 1, vote['captured:' .. person])
     set('state', 'known')
     set('person', person)
     set('said', vote['best:' .. person])
-  elseif not leads and vote.state == 'open' and number('n') >= call.unknown then
-    say('unknown_enter', '', 1, vote['captured:'])
+  elseif not leads and vote.state == 'open' and number('judged') >= call.unknown then
+    say_unknown('unknown_enter')
     set('state', 'unknown')
   end
 end
@@ -86,15 +93,15 @@ local function improve()
   if call.person == vote.person and best > number('said') * IMPROVES then
     set('revision', number('revision') + 1)
     set('said', best)
-    say('person_update', vote.person, vote.revision, vote['captured:' .. vote.person])
+    say('person_update', vote.person, vote.person, vote.revision, vote['captured:' .. vote.person])
   end
 end
 
 local function close(at)
   if vote.state == 'known' then
-    say('person_exit', vote.person, 1, at)
+    say('person_exit', vote.person, vote.person, 1, at)
   elseif vote.state == 'unknown' then
-    say('unknown_exit', '', 1, at)
+    say_unknown('unknown_exit', at)
   end
   redis.call('DEL', key, counted)
   redis.call('HSET', key, 'state', 'closed')
@@ -131,14 +138,13 @@ local function is_new()
 end
 
 local function weigh()
+  add('judged', 1)
   add('total', call.weight)
-  local better = best_shot('')
   if call.person ~= '' then
     add('count:' .. call.person, 1)
     add('weight:' .. call.person, call.weight)
-    better = best_shot(call.person)
   end
-  if better and call.snapshot_ttl > 0 then
+  if best_shot(call.person) and call.snapshot_ttl > 0 then
     redis.call('SET', KEYS[6], ARGV[2], 'EX', call.snapshot_ttl)
   end
   if vote.state == 'known' then

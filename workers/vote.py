@@ -21,7 +21,8 @@ from workers.recognise import Judgement
 GRACE_MS = 2_000
 #: Added to the redelivery time while a track has no name yet, for what a dead worker held.
 PATIENCE_MS = 3_000
-#: A track nobody heard of for so long, whose camera nobody reads, has ended.
+#: A track nobody heard of for so long, whose camera nobody reads, has ended; but not before
+#: what a dead worker held could come again.
 ORPHAN_S = 10
 #: One nobody heard of for so long has ended whoever reads its camera.
 SILENT_S = 60
@@ -80,6 +81,9 @@ class Votes:
         self._keys = keys
         self._worker = worker
         self._snapshot_ttl_s = snapshot_ttl_s
+        patience = redelivery_s * 1000 + PATIENCE_MS
+        self._orphan_ms = max(ORPHAN_S * 1000, patience)
+        self._silent_ms = max(SILENT_S * 1000, patience)
         self._script = client.register_script(_VOTE)
         self._always = {
             "published": keys.published(""),
@@ -89,17 +93,22 @@ class Votes:
             "unknown": unknown,
             "snapshot_ttl": snapshot_ttl_s,
             "grace": GRACE_MS,
-            "patience": redelivery_s * 1000 + PATIENCE_MS,
+            "patience": patience,
         }
 
     def count(
         self, chips: Sequence[FaceChip], judgements: Sequence[Judgement], context: Context
     ) -> None:
-        """Adds chips to the votes of their tracks. What was counted before changes nothing."""
+        """Adds chips to the votes of their tracks. What was counted before changes nothing.
+
+        Those that come after the vote has closed are counted as late.
+        """
         with self._client.pipeline(transaction=False) as pipe:
             for chip, judgement in zip(chips, judgements, strict=True):
                 self._call_chip(pipe, chip, judgement, context)
-            pipe.execute()
+            late = pipe.execute().count(b"late")
+        if late:
+            self._client.hincrby(self._keys.counters, "late", late)
 
     def skip(self, chip: FaceChip) -> None:
         """Counts a chip that says nothing, so that its track need not wait for it."""
@@ -121,7 +130,7 @@ class Votes:
         now = _now_ms()
         due = self._client.zrangebyscore(self._keys.closing_tracks, 0, now)
         silent = self._client.zrangebyscore(
-            self._keys.open_tracks, 0, now - ORPHAN_S * 1000, withscores=True
+            self._keys.open_tracks, 0, now - self._orphan_ms, withscores=True
         )
         orphans = [track for track, heard in silent if self._is_orphan(track, now - heard)]
         for name in {*due, *orphans}:
@@ -129,8 +138,10 @@ class Votes:
             self._call(self._client, track, track.rsplit("/", 2)[0], op="close")
 
     def _is_orphan(self, track: bytes, silent_ms: float) -> bool:
+        if self._client.zscore(self._keys.closing_tracks, track) is not None:
+            return False  # its end was told: it closes in its own time
         camera = track.decode().rsplit("/", 2)[0]
-        return silent_ms > SILENT_S * 1000 or not self._client.exists(self._keys.lease(camera))
+        return silent_ms > self._silent_ms or not self._client.exists(self._keys.lease(camera))
 
     def _call_chip(
         self, pipe: redis.Redis, chip: FaceChip, judgement: Judgement, context: Context

@@ -1,0 +1,100 @@
+"""Every command says how it is used, and its errors in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import redis
+import typer.main
+from typer.testing import CliRunner
+
+from facetrail.cli.app import app
+from facetrail.store import Keys
+from tests.cli.conftest import Run
+
+COMMANDS = ["", "up", "ingest", "worker", "enroll", "watch", "people", "people list"]
+COMMANDS += ["people remove"]
+
+
+def test_these_are_all_commands() -> None:
+    group = typer.main.get_command(app)
+    found = {""} | set(group.commands)  # type: ignore[attr-defined]
+    found |= {f"people {name}" for name in group.commands["people"].commands}  # type: ignore[attr-defined]
+    assert found == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_ends_with_an_example(command: str) -> None:
+    shown = CliRunner().invoke(app, [*command.split(), "--help"], prog_name="facetrail")
+    assert shown.exit_code == 0
+    last = shown.stdout.strip().split("\n\n")[-1].strip()
+    assert last.startswith("Example") and f"facetrail {command}" in last
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["enroll"],
+        ["enroll", "Ada"],
+        ["enroll", "Ada", "a.jpg", "--folder", "people"],
+        ["watch", "--nonsense"],
+        ["up", "--seconds", "soon"],
+        ["up", "--seconds", "-1"],
+        ["people", "remove"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
+    shown = CliRunner().invoke(app, arguments, prog_name="facetrail")
+    assert shown.exit_code == 2
+    assert shown.stdout == ""
+    assert "Usage: facetrail" in shown.stderr
+
+
+def test_wrong_usage_of_the_process_is_status_2(facetrail: Run) -> None:
+    done = facetrail("enroll")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "give a NAME and photos of them, or --folder DIR" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        (
+            {"FACETRAIL_REDIS_URL": "redis://u:s3cret@127.0.0.1:9/0"},
+            "Redis at 127.0.0.1:9 does not",
+        ),
+        ({"FACETRAIL_REDIS_URL": "nonsense:s3cret"}, "FACETRAIL_REDIS_URL can't be used"),
+        ({"FACETRAIL_REDIS_URL": ""}, "FACETRAIL_REDIS_URL is not set"),
+        ({"FACETRAIL_THREADS": "many"}, "FACETRAIL_THREADS='many' can't be used"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(
+    variables: dict[str, str], sentence: str, facetrail: Run
+) -> None:
+    done = facetrail("people", "list", "--json", **variables)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"facetrail: {sentence}")
+    assert done.stderr.count("\n") == 1
+    assert "s3cret" not in done.stderr
+
+
+def test_a_redis_that_refuses_is_one_sentence(
+    facetrail: Run, client: redis.Redis, keys: Keys
+) -> None:
+    client.set(keys.gallery_people, "not a hash")
+    done = facetrail("people", "list")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("facetrail: Redis refused (") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("role", ["worker", "ingest"])
+def test_a_role_without_a_redis_is_one_sentence(role: str, facetrail: Run, tmp_path: Path) -> None:
+    cameras = tmp_path / "cameras.yml"
+    cameras.write_text("cameras: {lobby: {url: webcam:0}}")
+    done = facetrail(role, FACETRAIL_REDIS_URL="", FACETRAIL_CAMERAS=str(cameras))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("facetrail: FACETRAIL_REDIS_URL is not set")
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,237 @@
+"""Made chips and what is said of them; the vote they go to; real workers on a real queue."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+import pytest
+import redis
+
+from facetrail.broker import celery_app
+from facetrail.children import end
+from facetrail.embedded_redis import EmbeddedRedis
+from facetrail.events import MatchEvent, Person, parse
+from facetrail.store import Keys, connect
+from facetrail.wire import TASK, Encoder, FaceChip, Message, Quality, TrackEnded
+from index.enrolment import Enroller
+from index.face_index import Candidate
+from index.gallery import Gallery
+from ingest.faces.align import align
+from ingest.faces.face import Detector, Picture
+from workers.recognise import Judgement
+from workers.vote import Context, Votes
+
+CONFIRM, UNKNOWN = 3, 5
+EPOCH = 1_800_000_000_000
+#: Nanoseconds; the chips of a track are a fifth of a second apart.
+BEGAN = EPOCH * 1_000_000
+
+ADA = Person(id="a0", name="Ada", external_id="emp-7")
+BEN = Person(id="b0", name="Ben")
+CONTEXT = Context(
+    encoder="dlib_resnet@55533b28",
+    threshold=0.37,
+    index_position="7-0",
+    people={person.id: person for person in (ADA, BEN)},
+)
+
+VotesOf = Callable[..., Votes]
+
+
+def jpeg(width: int = 112, height: int = 112, *, kind: str = ".jpg") -> bytes:
+    """A picture of noise."""
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return cv2.imencode(kind, noise)[1].tobytes()
+
+
+def chip(number: int = 1, **changes: object) -> FaceChip:
+    """The chip of that number of a track."""
+    made = FaceChip(
+        chip_id=f"chip-{number}",
+        camera="lobby",
+        stream_epoch=EPOCH,
+        track=1,
+        number=number,
+        captured_at=BEGAN + number * 200_000_000,
+        box=(160.0, 90.0, 80.0, 90.0),
+        frame_size=(640, 360),
+        landmarks=((180, 120), (220, 120), (200, 140), (185, 160), (215, 160)),
+        detection_score=0.75,
+        quality=Quality(height=90, sharpness=120.5, yaw=0.125, score=0.5),
+        zones=("door",),
+        jpeg=b"chip %d" % number,
+        context=b"around chip %d" % number,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def chips(count: int, **changes: object) -> list[FaceChip]:
+    return [chip(number, **changes) for number in range(1, count + 1)]
+
+
+def ended(sent: int, **changes: object) -> TrackEnded:
+    """The last word on the same track."""
+    made = TrackEnded(
+        camera="lobby", stream_epoch=EPOCH, track=1, ended_at=BEGAN + 10**10, chips_sent=sent
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def saying(person: Person | None, weight: float = 0.5) -> Judgement:
+    """A judgement for that person, or for nobody."""
+    if person is None:
+        return Judgement(None, None, None, None, weight)
+    return Judgement(person.id, Candidate(person.id, 0.25), Candidate("c0", 0.5), 0.25, weight)
+
+
+def count(votes: Votes, made: list[FaceChip], person: Person | None, weight: float = 0.5) -> None:
+    """Counts chips that all say the same."""
+    votes.count(made, [saying(person, weight)] * len(made), CONTEXT)
+
+
+@pytest.fixture
+def votes_of(client: redis.Redis, keys: Keys) -> VotesOf:
+    """`votes_of("one", redelivery_s=2)`: the votes as a worker of that name counts them."""
+
+    def made(worker: str = "one", **changes: int) -> Votes:
+        options = {
+            "confirm": CONFIRM,
+            "unknown": UNKNOWN,
+            "history": 1000,
+            "snapshot_ttl_s": 100,
+            "redelivery_s": 5,
+        }
+        return Votes(client, keys, worker=worker, **(options | changes))
+
+    return made
+
+
+@pytest.fixture
+def votes(votes_of: VotesOf) -> Votes:
+    return votes_of()
+
+
+@pytest.fixture
+def said(client: redis.Redis, keys: Keys) -> Callable[[], list[MatchEvent]]:
+    """`said()`: every event so far."""
+
+    return lambda: every_event(client, keys)
+
+
+def every_event(client: redis.Redis, keys: Keys) -> list[MatchEvent]:
+    entries = client.xrange(keys.events)
+    return [parse(fields[b"event"], sequence.decode()) for sequence, fields in entries]
+
+
+class Site:
+    """A Redis, two people enrolled from photos, and worker processes on the queue."""
+
+    def __init__(self, folder: Path, cache_dir: Path, enrol: Callable[[Gallery], None]) -> None:
+        self.folder, self.cache_dir = folder, cache_dir
+        self.redis = EmbeddedRedis(folder / "redis")
+        self.url = self.redis.start()
+        self.client, self.keys = connect(self.url), Keys()
+        self.gallery = Gallery(self.client, self.keys)
+        enrol(self.gallery)
+        self.app = celery_app(self.url, key_prefix=self.keys.prefix, redelivery_s=2)
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    def start_worker(self, **variables: str) -> subprocess.Popen[bytes]:
+        environment = os.environ | {
+            "FACETRAIL_REDIS_URL": self.url,
+            "FACETRAIL_CACHE_DIR": str(self.cache_dir),
+            "FACETRAIL_ENCODER": "dlib_resnet",
+            "FACETRAIL_THREADS": "1",
+            "FACETRAIL_REDELIVERY_S": "2",
+        }
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-m", "workers"]
+            worker = subprocess.Popen(command, env=environment | variables, stderr=log, stdout=log)
+        self.workers.append(worker)
+        return worker
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "workers.log"
+
+    def is_ready(self, worker: subprocess.Popen[bytes]) -> bool:
+        return self.applied(worker) is not None
+
+    def applied(self, worker: subprocess.Popen[bytes]) -> str | None:
+        """The position of the gallery's log that the worker has applied."""
+        found = self.client.get(self.keys.applied(name_of(worker)))
+        return found.decode() if found else None
+
+    def send(self, *items: FaceChip | TrackEnded) -> None:
+        self.send_body(bytes(Message(items=items)))
+
+    def send_body(self, *arguments: object, **options: str) -> None:
+        self.app.send_task(TASK, args=arguments, retry=False, ignore_result=True, **options)
+
+    def events(self, camera: str) -> list[MatchEvent]:
+        return [e for e in every_event(self.client, self.keys) if e.camera == camera]
+
+    def close(self) -> None:
+        for worker in self.workers:
+            end(worker, wait_s=15)
+        self.app.close()
+        self.client.close()
+        self.redis.stop()
+
+
+def name_of(worker: subprocess.Popen[bytes]) -> str:
+    return f"{socket.gethostname()}-{worker.pid}"
+
+
+def seen(jpeg: bytes, number: int = 1, **changes: object) -> FaceChip:
+    """A chip of that picture, seen this moment."""
+    return chip(number, **{"jpeg": jpeg, "captured_at": time.time_ns()} | changes)
+
+
+@pytest.fixture(scope="session")
+def faces(detector: Detector, astronaut: Picture, hopper: Picture) -> dict[str, bytes]:
+    """A chip each of two people, by name."""
+    made = {}
+    for name, picture in {"Eileen": astronaut, "Grace": hopper}.items():
+        aligned = align(picture, detector.detect(picture)[0].landmarks)
+        assert aligned is not None
+        made[name] = cv2.imencode(".jpg", aligned[..., ::-1])[1].tobytes()
+    return made
+
+
+@pytest.fixture(scope="session")
+def enrol(
+    detector: Detector,
+    encoder: Encoder,
+    astronaut: Picture,
+    hopper: Picture,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[Gallery], None]:
+    """`enrol(gallery)`: both, by their photos."""
+    folder = tmp_path_factory.mktemp("photos")
+    pictures = {"Eileen": astronaut, "Grace": hopper}
+    for name, picture in pictures.items():
+        cv2.imwrite(str(folder / f"{name}.png"), picture[..., ::-1])
+
+    def enrol_both(gallery: Gallery) -> None:
+        enroller = Enroller(gallery, detector, encoder, min_face=40)
+        for name in pictures:
+            enroller.enrol(name, [folder / f"{name}.png"])
+
+    return enrol_both
+
+
+@pytest.fixture
+def site(tmp_path: Path, cache_dir: Path, enrol: Callable[[Gallery], None]) -> Iterator[Site]:
+    made = Site(tmp_path, cache_dir, enrol)
+    yield made
+    made.close()

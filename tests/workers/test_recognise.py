@@ -1,0 +1,149 @@
+"""Candidates become judgements, bytes become pictures: no Celery and no Redis."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from facetrail.errors import BadPicture
+from facetrail.wire import Chips, Encodings, Quality
+from index.face_index import Candidate, FaceIndex
+from tests.workers.conftest import chip, jpeg
+from workers.recognise import MISS, Judgement, judge, picture_of, recognise
+
+ADA, BEN = Candidate("ada", 0.3), Candidate("ben", 0.5)
+
+
+def judged(*candidates: Candidate, quality: float = 1.0) -> Judgement:
+    return judge(candidates, quality, threshold=0.4, margin=0.1)
+
+
+def test_the_nearest_is_named_if_near_and_well_ahead() -> None:
+    found = judged(ADA, BEN)
+    assert (found.person, found.nearest, found.runner_up) == ("ada", ADA, BEN)
+    assert found.margin == pytest.approx(0.2)
+
+
+def test_one_person_alone_needs_no_lead() -> None:
+    found = judged(ADA)
+    assert (found.person, found.runner_up, found.margin) == ("ada", None, None)
+
+
+def test_an_empty_gallery_names_nobody() -> None:
+    assert judged() == Judgement(None, None, None, None, MISS)
+
+
+@pytest.mark.parametrize(("distance", "named"), [(0.4, "ada"), (np.nextafter(0.4, 1), None)])
+def test_the_threshold_itself_is_near_enough(distance: float, named: str | None) -> None:
+    assert judged(Candidate("ada", distance), Candidate("ben", 0.9)).person == named
+
+
+@pytest.mark.parametrize(
+    ("runner_up", "named"), [(0.3, None), (0.39, None), (0.41, "ada"), (0.7, "ada")]
+)
+def test_a_tie_names_nobody(runner_up: float, named: str | None) -> None:
+    found = judged(ADA, Candidate("ben", runner_up))
+    assert found.person == named
+    assert found.nearest == ADA
+    assert found.margin == pytest.approx(runner_up - 0.3)
+
+
+def test_the_weight_is_quality_times_score() -> None:
+    assert judged(Candidate("ada", 0.0)).weight == 1.0
+    assert judged(Candidate("ada", 0.4)).weight == pytest.approx(0.5)
+    assert judged(Candidate("ada", 0.2), quality=0.5).weight == pytest.approx(0.375)
+    assert judged(Candidate("ada", 0.2), quality=0.0).weight == 0.0
+
+
+def test_a_miss_weighs_no_more_than_the_weakest_match() -> None:
+    assert judged(Candidate("ada", 0.9)).weight <= judged(Candidate("ada", 0.4)).weight
+
+
+def test_each_chip_is_judged_by_its_own_encoding_and_quality() -> None:
+    # Given an index of two people and an encoder that knows four chips
+    encodings = np.eye(128, dtype=np.float32)
+    index = FaceIndex(["ada", "ben"], encodings[:2])
+    made = [
+        chip(i, quality=Quality(height=72, sharpness=1, yaw=0, score=i / 4)) for i in range(1, 5)
+    ]
+    pictures: Chips = np.zeros((4, 112, 112, 3), np.uint8)
+
+    def encode(chips: Chips) -> Encodings:
+        assert chips is pictures
+        return encodings[[1, 0, 2, 1]]
+
+    found = recognise(made, pictures, encode, index, threshold=0.4, margin=0.1)
+
+    assert [judgement.person for judgement in found] == ["ben", "ada", None, "ben"]
+    assert [judgement.weight for judgement in found] == pytest.approx([0.25, 0.5, 0.375, 1.0])
+
+
+def test_a_chip_is_read_as_rgb() -> None:
+    red = np.zeros((112, 112, 3), np.uint8)
+    red[..., 2] = 255  # OpenCV writes BGR
+    picture = picture_of(chip(jpeg=cv2.imencode(".jpg", red)[1].tobytes()))
+    assert picture.dtype == np.uint8
+    assert picture.shape == (112, 112, 3)
+    assert picture.flags.c_contiguous
+    assert picture[50, 50].tolist() == pytest.approx([255, 0, 0], abs=3)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\xff", b"a face", b"\xff\xd8\xff\xe0", bytes(9000), jpeg()[:300], jpeg()[:-2]],
+    ids=["empty", "byte", "text", "start", "zeros", "header", "cut_short"],
+)
+def test_what_is_not_an_image_is_refused(data: bytes) -> None:
+    with pytest.raises(BadPicture, match="chip chip-1 ") as caught:
+        picture_of(chip(jpeg=data))
+    assert caught.value.reason == "not_an_image"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (111, 112), (112, 113), (224, 224)])
+def test_a_picture_of_another_size_is_refused(size: tuple[int, int]) -> None:
+    width, height = size
+    with pytest.raises(BadPicture, match=rf"got \({height}, {width}, 3\)") as caught:
+        picture_of(chip(jpeg=jpeg(width, height)))
+    assert caught.value.reason == "wrong_size"
+
+
+@pytest.mark.parametrize("kind", [".png", ".bmp", ".webp", ".tiff"])
+def test_another_format_is_refused_since_snapshots_are_served_as_jpeg(kind: str) -> None:
+    with pytest.raises(BadPicture, match="is not a JPEG"):
+        picture_of(chip(jpeg=jpeg(kind=kind)))
+
+
+BOMB = """
+import resource, sys, time
+import workers.__main__
+from facetrail.errors import BadPicture
+from tests.workers.conftest import chip
+from workers.recognise import picture_of
+made = chip(jpeg=sys.stdin.buffer.read())
+before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+try:
+    picture_of(made)
+except BadPicture as error:
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(error.reason, after - before < 20_000, time.monotonic() - began < 0.5)
+"""
+
+
+def test_a_small_file_that_claims_to_be_vast_is_refused_without_being_unpacked() -> None:
+    # Given a JPEG whose header says 20 000 x 20 000, which would be 1.2 GB
+    data = bytearray(jpeg())
+    at = data.index(b"\xff\xc0")
+    data[at + 5 : at + 9] = struct.pack(">HH", 20_000, 20_000)
+
+    # If a worker's process looks at it
+    done = subprocess.run(
+        [sys.executable, "-c", BOMB], input=bytes(data), capture_output=True, check=True
+    )
+
+    # I expect a refusal at once, for less than 20 MB
+    assert done.stdout.split() == [b"not_an_image", b"True", b"True"]

@@ -1,0 +1,230 @@
+"""One message after another: what is good is recognised, the rest is set aside or waited for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from celery import Celery
+from celery.exceptions import Reject
+
+from facetrail.broker import celery_app
+from facetrail.embedded_redis import EmbeddedRedis
+from facetrail.events import MatchEvent, parse
+from facetrail.store import Keys, connect
+from facetrail.wire import TASK, Chips, Encodings, FaceChip, Message, TrackEnded
+from index.gallery import Gallery, Photo
+from index.replica import Replica
+from tests.workers.conftest import CONFIRM, EPOCH, UNKNOWN, chip, ended, jpeg
+from workers.__main__ import sweep
+from workers.batcher import Batcher
+from workers.tasks import Service, register
+from workers.vote import Votes
+
+ADA = np.eye(128, dtype=np.float32)[0]
+WaitFor = Callable[..., None]
+
+
+class AlwaysAda:
+    """An encoder to which every face is Ada's, unless it fails."""
+
+    id, threshold, margin = "always_ada@00000000", 0.4, 0.05
+    fails = False
+
+    def encode(self, chips: Chips) -> Encodings:
+        if self.fails:
+            raise RuntimeError("out of memory on the GPU")
+        return np.repeat(ADA[None], len(chips), axis=0)
+
+
+class House:
+    """A worker's service on a Redis of its own, which may be stopped and started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.redis = EmbeddedRedis(folder)
+        self.client, self.keys = connect(self.redis.start()), Keys()
+        self.encoder, self.stop = AlwaysAda(), threading.Event()
+        photo = Photo(digest="d", source="s", encoding=ADA.tobytes(), chip=b"")
+        Gallery(self.client, self.keys).enrol("Ada", [photo], encoder=self.encoder.id)
+        replica = Replica(self.client, self.keys, worker="one", encoder=self.encoder.id)
+        replica.load()
+        options = {"confirm": CONFIRM, "unknown": UNKNOWN, "history": 1000}
+        limits = {"snapshot_ttl_s": 100, "redelivery_s": 5}
+        votes = Votes(self.client, self.keys, worker="one", **options, **limits)
+        batcher = Batcher(self.encoder.encode, size=8, wait_s=0.001)
+        self.service = Service(
+            client=self.client,
+            keys=self.keys,
+            encoder=self.encoder,
+            replica=replica,
+            batcher=batcher,
+            votes=votes,
+            chip_ttl_s=30,
+            stop=self.stop,
+        )
+        self.app: Celery = celery_app("redis://", key_prefix="facetrail:", redelivery_s=5)
+        register(self.app, self.service)
+
+    def take(self, *items: FaceChip | TrackEnded) -> None:
+        """Runs the task in this thread."""
+        self.app.tasks[TASK](bytes(Message(items=items)))
+
+    def events(self) -> list[MatchEvent]:
+        return [parse(fields[b"event"], "") for _, fields in self.client.xrange(self.keys.events)]
+
+    def rejected(self) -> list[dict[bytes, bytes]]:
+        return [fields for _, fields in self.client.xrange(self.keys.rejected)]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    made = House(tmp_path / "redis")
+    yield made
+    made.stop.set()
+    made.service.batcher.close()
+    made.client.close()
+    made.redis.stop()
+
+
+def fresh(number: int, **changes: object) -> FaceChip:
+    """A chip of this moment."""
+    return chip(number, **{"captured_at": time.time_ns(), "jpeg": jpeg()} | changes)
+
+
+def kinds(house: House) -> list[str]:
+    return [event.type for event in house.events()]
+
+
+def test_the_good_chips_of_a_message_are_recognised_beside_the_bad(house: House) -> None:
+    # Given a message in which two of five chips are of no use
+    bad = {2: jpeg(1, 1), 4: jpeg()[:400]}
+    made = [fresh(i, jpeg=bad.get(i, jpeg())) for i in range(1, 6)]
+
+    house.take(*made, ended(5))
+
+    # I expect the others to be counted, and the track not to wait for these
+    assert kinds(house) == ["person_enter", "person_exit"]
+    assert [(entry[b"reason"], entry[b"message"]) for entry in house.rejected()] == [
+        (b"chip chip-2: expected shape (112, 112, 3), got (1, 1, 3)", bad[2]),
+        (b"chip chip-4 is not a JPEG, or cut short", bad[4]),
+    ]
+    assert house.client.hget(house.keys.counters, "rejected") == b"2"
+
+
+def test_old_chips_are_skipped_and_counted(house: House) -> None:
+    old = time.time_ns() - 31 * 10**9
+    made = [fresh(i, captured_at=old if i > CONFIRM else time.time_ns()) for i in range(1, 6)]
+    house.take(*made, ended(5))
+    assert kinds(house) == ["person_enter", "person_exit"]
+    assert house.client.hgetall(house.keys.counters) == {b"expired": b"2"}
+    assert house.rejected() == []
+
+
+def test_a_message_of_ends_alone_or_of_nothing_is_taken(house: House) -> None:
+    house.take()
+    house.take(*(fresh(i) for i in range(1, 4)))
+    house.take(ended(3), ended(0, track=2))
+    assert kinds(house) == ["person_enter", "person_exit"]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\xc1 no msgpack", b"expected a message of chips"),
+        (msgspec.msgpack.encode({"schema": 1, "items": [{"type": "chip"}]}), b"missing required"),
+        (msgspec.msgpack.encode({"schema": 99, "items": []}), b"schema 1 or earlier, got 99"),
+        ("text", b"expected bytes, got str"),
+        (None, b"expected bytes, got NoneType"),
+        ([1, 2], b"expected bytes, got list"),
+        (bytes(9_000_000), b"expected at most 8000000 bytes"),
+    ],
+)
+def test_what_cant_be_read_is_set_aside_with_the_reason(
+    data: object, reason: bytes, house: House
+) -> None:
+    house.app.tasks[TASK](data)
+    (entry,) = house.rejected()
+    assert reason in entry[b"reason"]
+    start = data if isinstance(data, bytes) else repr(data).encode()
+    assert entry[b"message"] == start[:100_000]
+
+
+def test_few_of_the_rejected_are_kept(house: House) -> None:
+    for _ in range(1300):
+        house.app.tasks[TASK](b"")
+    assert house.client.xlen(house.keys.rejected) <= 1100
+    assert house.client.hget(house.keys.counters, "rejected") == b"1300"
+
+
+def test_a_message_that_fails_is_kept_and_the_next_is_served(house: House) -> None:
+    # Given an encoder that fails once
+    house.encoder.fails = True
+    house.take(fresh(1), fresh(2))
+    house.encoder.fails = False
+    house.take(*(fresh(i) for i in range(3, 6)))
+
+    # I expect the message to be set aside whole, and the others to be recognised
+    (entry,) = house.rejected()
+    assert entry[b"reason"] == b"RuntimeError: out of memory on the GPU"
+    assert Message.parse(entry[b"message"]).chips[1].number == 2
+    assert kinds(house) == ["person_enter"]
+
+
+def test_what_was_recognised_waits_for_a_redis_that_is_away(
+    house: House, wait_for: WaitFor
+) -> None:
+    house.take(fresh(1), fresh(2))
+    house.redis.stop()
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(house.take, fresh(3), ended(3))
+        with pytest.raises(TimeoutError):
+            taken.result(1.5)
+        house.redis.start()
+        taken.result(10)
+    assert kinds(house) == ["person_enter", "person_exit"]
+
+
+def test_what_was_recognised_waits_for_a_redis_that_is_full(house: House) -> None:
+    house.take(fresh(1), fresh(2))
+    house.client.config_set("maxmemory", 1)
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(house.take, fresh(3), fresh(4, jpeg=b"bad"), ended(4))
+        with pytest.raises(TimeoutError):
+            taken.result(1.5)
+        house.client.config_set("maxmemory", 0)
+        taken.result(10)
+    assert kinds(house) == ["person_enter", "person_exit"]
+    assert len(house.rejected()) == 1
+
+
+def test_a_worker_that_stops_meanwhile_gives_the_message_back(house: House) -> None:
+    house.redis.stop()
+    house.stop.set()
+    with pytest.raises(Reject) as caught:
+        house.take(fresh(1))
+    assert caught.value.requeue
+
+
+def test_the_sweep_outlives_a_redis_that_refuses(
+    house: House, wait_for: WaitFor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a sweep that stumbles over a key of another type
+    house.client.set(house.keys.closing_tracks, "no set")
+    thread = threading.Thread(target=sweep, args=(house.service,))
+    thread.start()
+    house.take(*(fresh(i) for i in range(1, 4)))
+    wait_for(lambda: "votes not swept" in capsys.readouterr().out)
+
+    # If it is mended, I expect what is due to be closed
+    house.client.delete(house.keys.closing_tracks)
+    house.client.zadd(house.keys.closing_tracks, {f"lobby/{EPOCH}/1": 1})
+    wait_for(lambda: kinds(house) == ["person_enter", "person_exit"])
+    house.stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
