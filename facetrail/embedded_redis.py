@@ -63,13 +63,13 @@ class EmbeddedRedis:
             fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RedisAway(
-                f"another Redis works in {self.folder}{self._its_pid()}: end it, or name "
-                "another folder in FACETRAIL_DATA_DIR"
+                f"another `facetrail up` uses this data folder: end it{self._its_pid()}, or "
+                "name another in FACETRAIL_DATA_DIR"
             ) from None
 
     def _its_pid(self) -> str:
         try:
-            return f" (process {(self.folder / 'redis.pid').read_text().strip()})"
+            return f" (its Redis is process {(self.folder / 'redis.pid').read_text().strip()})"
         except FileNotFoundError:  # it is about to end
             return ""
 

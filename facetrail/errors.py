@@ -6,7 +6,7 @@ Every error this project raises on purpose.
   + BadCamera            a camera's address can't be used; refuse to start
   + StreamLost           a camera stopped sending; the reader reconnects
   + BadMessage           bytes off the queue can't be read; set aside with the reason
-  + BadPicture           a photo or chip can't be used; `reason` is from a fixed list
+  + BadPicture           a photo or chip can't be used; `reason` says why in one word
   + BadModelFile         missing, cut short, altered or of another network
   + BadEncodings         wrong shape, dtype or length; a caller's mistake
   + GalleryError         the gallery refused a change; nothing was changed
@@ -42,7 +42,7 @@ class BadMessage(FacetrailError):
 class BadPicture(FacetrailError):
     """A photo or a chip can't be used.
 
-    reason: one word from the fixed list of `index.enrolment.REASONS`.
+    reason: one word; of a photo, from the fixed list of `index.enrolment.REASONS`.
     """
 
     def __init__(self, reason: str, sentence: str) -> None:

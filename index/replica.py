@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -68,8 +69,13 @@ class Replica:
             self._apply(changes)
         self._publish_position()
 
-    def follow(self, stop: threading.Event) -> None:
-        """Steps until `stop`; a Redis that is away is waited for."""
+    def follow(
+        self, stop: threading.Event, *, mismatched: Callable[[], None] = lambda: None
+    ) -> None:
+        """Steps until `stop`; a Redis that is away is waited for.
+
+        mismatched: called when the gallery has come to belong to another encoder.
+        """
         while not stop.is_set():
             try:
                 self.step()
@@ -78,6 +84,7 @@ class Replica:
                 stop.wait(PAUSE_S)
             except EncoderMismatch as error:
                 log.error("gallery not followed, nobody is known", error=str(error))
+                mismatched()
                 stop.wait(PAUSE_S)
 
     def _apply(self, changes: list[Change]) -> None:

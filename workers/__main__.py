@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -41,17 +42,57 @@ def run(settings: Settings) -> int:
     """Takes chips until SIGTERM or SIGINT; the exit status. Raises FacetrailError."""
     cv2.setNumThreads(1)
     faiss.omp_set_num_threads(settings.threads or len(os.sched_getaffinity(0)))
-    client, keys = connect(settings.redis_url), Keys(settings.key_prefix)
-    stop = threading.Event()
+    stop, again = threading.Event(), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))  # until Celery sets its own
+    # Containers on one host's network share its name, and often the process id.
+    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+    service = opened(settings, name, stop)
+    app = celery_app(
+        settings.redis_url or "",
+        key_prefix=settings.key_prefix,
+        redelivery_s=settings.redelivery_s,
+    )
+    register(app, service)
+    # Asked to stop, the tasks no longer wait for a Redis that is away.
+    signals.worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
+
+    def start_anew() -> None:
+        # An empty gallery was bound to another encoder than the one opened for it.
+        if settings.encoder is None:
+            again.set()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(
+        target=service.replica.follow,
+        args=(stop,),
+        kwargs={"mismatched": start_anew},
+        name="replica",
+        daemon=True,
+    ).start()
+    threading.Thread(target=sweep, args=(service,), name="sweep", daemon=True).start()
+    log.info("worker starts", worker=name, encoder=service.encoder.id)
+    try:
+        status = serve(app, name, threads=max(settings.pool_threads, settings.batch_size + 1))
+    finally:
+        stop.set()
+        service.batcher.close()
+        log.info("worker ended", worker=name)
+    if again.is_set():
+        log.info("the worker starts anew with the gallery's encoder")
+        os.execv(sys.executable, [sys.executable, "-m", "workers"])
+    return status
+
+
+def opened(settings: Settings, name: str, stop: threading.Event) -> Service:
+    """The encoder, warm, and the gallery, read. Raises FacetrailError."""
+    client, keys = connect(settings.redis_url), Keys(settings.key_prefix)
     waited_for(client, stop)
-    name = f"{socket.gethostname()}-{os.getpid()}"
     encoder = chosen_encoder(Gallery(client, keys).encoder, settings)
     warm_up(encoder, settings.batch_size)
     replica = Replica(client, keys, worker=name, encoder=encoder.id)
     replica.load()
-    service = Service(
+    return Service(
         client=client,
         keys=keys,
         encoder=encoder,
@@ -72,23 +113,6 @@ def run(settings: Settings) -> int:
         chip_ttl_s=settings.chip_ttl_s,
         stop=stop,
     )
-    app = celery_app(
-        settings.redis_url or "",
-        key_prefix=settings.key_prefix,
-        redelivery_s=settings.redelivery_s,
-    )
-    register(app, service)
-    # Asked to stop, the tasks no longer wait for a Redis that is away.
-    signals.worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
-    threading.Thread(target=replica.follow, args=(stop,), name="replica", daemon=True).start()
-    threading.Thread(target=sweep, args=(service,), name="sweep", daemon=True).start()
-    log.info("worker starts", worker=name, encoder=encoder.id)
-    try:
-        return serve(app, name, threads=max(settings.pool_threads, settings.batch_size + 1))
-    finally:
-        stop.set()
-        service.batcher.close()
-        log.info("worker ended", worker=name)
 
 
 def serve(app: Celery, name: str, *, threads: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import socket
@@ -98,7 +97,9 @@ class House:
         if not self._stop():
             self._roles.start("ingest", "ingest")
             self._until(lambda: self._is_read(cameras), START_S, "ingest")
-            log.info("facetrail is up", cameras=len(cameras))
+            # Of a Redis of ours only: another one's address may hold a password.
+            redis = self._server.url if self._server else "FACETRAIL_REDIS_URL"
+            log.info("facetrail is up", cameras=len(cameras), redis=redis)
         deadline = time.monotonic() + seconds if seconds else float("inf")
         while not self._stop() and time.monotonic() < deadline:
             self._step()
@@ -141,8 +142,8 @@ class House:
                 raise RoleDied(f"the {role} was not ready after {limit_s:.0f} s; see its log above")
 
     def _worker_is_ready(self, pid: int) -> bool:
-        name = f"{socket.gethostname()}-{pid}"
-        return bool(self._client.exists(self._keys.applied(name)))
+        names = self._keys.applied(f"{socket.gethostname()}-{pid}-*")
+        return bool(self._client.keys(names))
 
     def _is_read(self, cameras: list[str]) -> bool:
         return all(self._client.exists(self._keys.lease(camera)) for camera in cameras)
@@ -180,23 +181,14 @@ def own_redis(data_dir: Path) -> Iterator[EmbeddedRedis]:
     folder = data_dir.expanduser() / "redis"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = folder.with_name("lock").open("w")
     except OSError as error:
         raise BadSettings(
             f"{data_dir} can't be used ({error.strerror}): name a folder that can be written in "
             "FACETRAIL_DATA_DIR"
         ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BadSettings(
-                f"another `facetrail up` uses {data_dir}: end it, or name another folder in "
-                "FACETRAIL_DATA_DIR"
-            ) from error
-        server = EmbeddedRedis(folder)
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
+    server = EmbeddedRedis(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()

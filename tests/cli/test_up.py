@@ -110,9 +110,10 @@ def test_a_signal_ends_every_child(
     if number == signal.SIGINT:
         second = facetrail("up", "--cameras", cameras, FACETRAIL_REDIS_URL="")
         assert second.returncode == 1
+        its_redis = named(pids)["redis"]
         assert second.stderr == (
-            f"facetrail: another `facetrail up` uses {tmp_path / 'data'}: end it, or name "
-            "another folder in FACETRAIL_DATA_DIR\n"
+            "facetrail: another `facetrail up` uses this data folder: end it "
+            f"(its Redis is process {its_redis}), or name another in FACETRAIL_DATA_DIR\n"
         )
 
     # If it gets the signal

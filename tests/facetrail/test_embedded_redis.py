@@ -88,7 +88,7 @@ def test_what_it_was_given_survives_a_kill(server: EmbeddedRedis, tmp_path: Path
 def test_two_never_work_in_one_folder(server: EmbeddedRedis) -> None:
     server.start()
     second = EmbeddedRedis(server.folder)
-    with pytest.raises(RedisAway, match=f"another Redis works in .*process {server.pid}"):
+    with pytest.raises(RedisAway, match=f"another `facetrail up` uses .*process {server.pid}"):
         second.start()
     assert not Path(second.url.removeprefix("unix://")).parent.exists()
     with redis.Redis.from_url(server.url) as client:

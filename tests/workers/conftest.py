@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -168,8 +168,10 @@ class Site:
 
     def applied(self, worker: subprocess.Popen[bytes]) -> str | None:
         """The position of the gallery's log that the worker has applied."""
-        found = self.client.get(self.keys.applied(name_of(worker)))
-        return found.decode() if found else None
+        for key in self.client.keys(self.keys.applied(f"{name_of(worker)}-*")):
+            found = self.client.get(key)
+            return found.decode() if found else None
+        return None
 
     def send(self, *items: FaceChip | TrackEnded) -> None:
         self.send_body(bytes(Message(items=items)))
@@ -189,7 +191,13 @@ class Site:
 
 
 def name_of(worker: subprocess.Popen[bytes]) -> str:
+    """What its names begin with; a part drawn at each start follows."""
     return f"{socket.gethostname()}-{worker.pid}"
+
+
+def workers_of(events: Sequence[MatchEvent]) -> set[str]:
+    """The workers that said the events, by the names of `name_of`."""
+    return {str(event.worker).rpartition("-")[0] for event in events}
 
 
 def seen(jpeg: bytes, number: int = 1, **changes: object) -> FaceChip:

@@ -15,7 +15,7 @@ import pytest
 from facetrail.wire import FaceChip, TrackEnded
 from index.gallery import Gallery, Photo
 from ingest.send import Outbox, Sender
-from tests.workers.conftest import Site, ended, name_of, seen
+from tests.workers.conftest import Site, ended, name_of, seen, workers_of
 
 WaitFor = Callable[..., None]
 TRACKS, CHIPS = 20, 5
@@ -64,7 +64,7 @@ def test_nothing_is_lost_while_redis_is_away(
         "person_exit": TRACKS,
     }
     assert len({event.id for event in events}) == 2 * TRACKS
-    assert {event.worker for event in events} == {name_of(worker)}
+    assert workers_of(events) == {name_of(worker)}
     assert outbox.dropped == 0
     sender.stop()
 
@@ -88,7 +88,7 @@ def test_a_worker_asked_to_stop_while_redis_is_away_ends(
     site.redis.start()
     following = site.start_worker()
     wait_for(lambda: len(site.events("lobby")) == 2, timeout_s=30)
-    assert {event.worker for event in site.events("lobby")} == {name_of(following)}
+    assert workers_of(site.events("lobby")) == {name_of(following)}
 
 
 def test_a_gallery_of_another_encoder_is_one_sentence(site: Site, wait_for: WaitFor) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from facetrail.broker import LOCK_S, celery_app
 from facetrail.wire import FaceChip, TrackEnded
-from tests.workers.conftest import CONFIRM, Site, ended, name_of, seen
+from tests.workers.conftest import CONFIRM, Site, ended, name_of, seen, workers_of
 from workers.vote import ORPHAN_S
 
 TRACKS, CHIPS, SECONDS = 40, 5, 4.0
@@ -66,7 +66,7 @@ def test_either_of_two_may_be_stopped_without_a_lost_match(
     assert {e.track: e.person and e.person.name for e in events} == names
     assert set(Counter((e.track, e.type) for e in events).values()) == {1}
     assert Counter(e.type for e in events) == {"person_enter": TRACKS, "person_exit": TRACKS}
-    assert {event.worker for event in events} == {name_of(worker) for worker in workers}
+    assert workers_of(events) == {name_of(worker) for worker in workers}
     if how == signal.SIGTERM:
         assert workers[0].wait(10) == 0
         assert not site.client.hlen(site.keys.unacknowledged)

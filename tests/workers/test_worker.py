@@ -12,7 +12,7 @@ import pytest
 from facetrail import snapshots
 from facetrail.events import MatchEvent
 from index.gallery import Gallery
-from tests.workers.conftest import Site, ended, jpeg, name_of, seen
+from tests.workers.conftest import Site, ended, jpeg, name_of, seen, workers_of
 
 WaitFor = Callable[..., None]
 _tracks = count(1)
@@ -58,7 +58,7 @@ def test_chips_of_someone_enrolled_become_their_name(
 ) -> None:
     enter, leave = show(worker, faces[name], wait_for)
     assert words([enter, leave]) == [("person_enter", name), ("person_exit", name)]
-    assert enter.worker == name_of(worker.workers[0])
+    assert workers_of([enter]) == {name_of(worker.workers[0])}
     assert enter.encoder == "dlib_resnet@55533b28"
     assert enter.distance is not None and enter.threshold is not None
     assert enter.distance < enter.threshold
