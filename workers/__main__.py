@@ -10,9 +10,6 @@ import sys
 import threading
 import warnings
 
-# A chip is 112 pixels wide; a "JPEG" that claims to be vast is refused before it is decoded.
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 20))
-
 import cv2
 import faiss
 import numpy as np

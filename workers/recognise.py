@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from PIL.JpegImagePlugin import JpegImageFile
 
 from facetrail.errors import BadPicture
 from facetrail.wire import Chips, Encodings, FaceChip
 from index.face_index import Candidate, FaceIndex
 
 CHIP = (112, 112, 3)
-JPEG = b"\xff\xd8\xff"
 #: What a chip that names nobody weighs beside one that does, at the same quality: a face turned
 #: away often misses, and must not outvote the same face seen well.
 MISS = 0.5
@@ -73,16 +74,27 @@ def judge(
 
 def picture_of(chip: FaceChip) -> Chips:
     """The uint8 `(112, 112, 3)` RGB of a chip. Raises BadPicture."""
-    # Its snapshot is served as a JPEG, and OpenCV's other decoders are none of a stranger's.
-    data = np.frombuffer(chip.jpeg, np.uint8) if chip.jpeg.startswith(JPEG) else None
-    try:
-        picture = None if data is None else cv2.imdecode(data, cv2.IMREAD_COLOR)
-    except cv2.error:
-        picture = None
-    if picture is None:
-        raise BadPicture("not_an_image", f"chip {chip.chip_id} is not a JPEG, or cut short")
-    if picture.shape != CHIP:
+    width, height = _size_of(chip)
+    if (height, width) != CHIP[:2]:
         raise BadPicture(
-            "wrong_size", f"chip {chip.chip_id}: expected shape {CHIP}, got {picture.shape}"
+            "wrong_size", f"chip {chip.chip_id}: expected 112x112 pixels, got {width}x{height}"
         )
+    picture = cv2.imdecode(np.frombuffer(chip.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None or picture.shape != CHIP:
+        raise _no_jpeg(chip)
     return np.ascontiguousarray(picture[..., ::-1], np.uint8)
+
+
+def _size_of(chip: FaceChip) -> tuple[int, int]:
+    """Width and height as the JPEG's head has them: a few bytes may claim to be vast.
+
+    Only JPEG: snapshots are served as such, and OpenCV's other decoders are none of a stranger's.
+    """
+    try:
+        return JpegImageFile(io.BytesIO(chip.jpeg)).size
+    except (SyntaxError, OSError, ValueError) as error:  # Pillow's words for what is none
+        raise _no_jpeg(chip) from error
+
+
+def _no_jpeg(chip: FaceChip) -> BadPicture:
+    return BadPicture("not_an_image", f"chip {chip.chip_id} is not a JPEG, or cut short")

@@ -107,7 +107,7 @@ def test_what_is_not_an_image_is_refused(data: bytes) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (111, 112), (112, 113), (224, 224)])
 def test_a_picture_of_another_size_is_refused(size: tuple[int, int]) -> None:
     width, height = size
-    with pytest.raises(BadPicture, match=rf"got \({height}, {width}, 3\)") as caught:
+    with pytest.raises(BadPicture, match=f"got {width}x{height}") as caught:
         picture_of(chip(jpeg=jpeg(width, height)))
     assert caught.value.reason == "wrong_size"
 
@@ -120,7 +120,6 @@ def test_another_format_is_refused_since_snapshots_are_served_as_jpeg(kind: str)
 
 BOMB = """
 import resource, sys, time
-import workers.__main__
 from facetrail.errors import BadPicture
 from tests.workers.conftest import chip
 from workers.recognise import picture_of
@@ -140,10 +139,10 @@ def test_a_small_file_that_claims_to_be_vast_is_refused_without_being_unpacked()
     at = data.index(b"\xff\xc0")
     data[at + 5 : at + 9] = struct.pack(">HH", 20_000, 20_000)
 
-    # If a worker's process looks at it
+    # If a process looks at it
     done = subprocess.run(
         [sys.executable, "-c", BOMB], input=bytes(data), capture_output=True, check=True
     )
 
     # I expect a refusal at once, for less than 20 MB
-    assert done.stdout.split() == [b"not_an_image", b"True", b"True"]
+    assert done.stdout.split() == [b"wrong_size", b"True", b"True"]
