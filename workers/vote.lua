@@ -1,18 +1,22 @@
--- One name per track, from the chips of any worker in any order.
+-- One name per track, from the chips of any worker in any order. What is summed does not depend
+-- on the order; a name once said stays, as an enter can't be taken back.
 -- `publish` of facetrail/publish.lua stands before this text.
 --
 -- KEYS: vote, counted, open, closing, events, snapshot.
--- ARGV[1]: msgpack of a call. Always: op, track, camera, now (ms), published_at, channel,
---   published (start of the key that remembers an event), history, remember.
+-- ARGV[1]: msgpack of a call. Always: op, track, camera, published_at, channel, published (start
+--   of the key that remembers an event), history, remember. Times are Redis's own: workers on
+--   many hosts need not agree.
 -- op 'chip': number, person ('' for nobody), named (JSON of the person, or null), weight,
 --   captured_at, facts (JSON object of what the event says of the face), snapshot_ttl, confirm,
 --   unknown. ARGV[2]: the snapshot, since cmsgpack knows no bytes.
 -- op 'skip': number, of a chip that says nothing.
--- op 'end': sent, ended_at, grace and patience (ms).   op 'close': nothing more.
+-- op 'end': sent, ended_at, grace and patience (ms).
+-- op 'due': closes the vote if its time is up.
+-- op 'orphan': silent (ms); ends the appearance if nothing was heard of the track for so long.
 --
 -- The vote's fields. n: chips counted. sent: chips in all, once known. judged: chips that had a
--- say. total: weight of those. state: open, unknown or known. person: who, if known. revision: of
--- the updates said. said: weight of the chip in the last event. And for each person, and '' for
+-- say. total: weight of those. state: open, unknown, known or closed. person: who, if known. round:
+-- appearances that ended before, of one track. revision: of the updates said. said: weight of the chip in the last event. And for each person, and '' for
 -- chips that name nobody: count:P, weight:P, best:P (weight of the best chip), facts:P,
 -- captured:P, named:P.
 local call = cmsgpack.unpack(ARGV[1])
@@ -20,6 +24,8 @@ local key, counted, open, closing, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], 
 local KEPT_S = 3600      -- a vote nobody adds to
 local CLOSED_S = 600     -- a closed one, so that late chips are known as late
 local IMPROVES = 1.25    -- a best shot this much better is worth an update
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local vote = {}
 local flat = redis.call('HGETALL', key)
@@ -65,10 +71,15 @@ local function leader()
   return best, most
 end
 
+-- Enters and exits of one appearance have one revision.
+local function round()
+  return number('round') + 1
+end
+
 -- The best chip that names nobody, unless each names somebody and they do not agree.
 local function say_unknown(type, captured_at)
   local shot = vote['facts:'] and '' or leader()
-  say(type, '', shot, 1, captured_at or vote['captured:' .. shot])
+  say(type, '', shot, round(), captured_at or vote['captured:' .. shot])
 end
 
 local function decide()
@@ -78,8 +89,11 @@ local function decide()
     if vote.state == 'unknown' then
       say_unknown('unknown_exit', call.captured_at)
     end
-    say('person_enter', person, person, 1, vote['captured:' .. person])
+    say('person_enter', person, person, round(), vote['captured:' .. person])
     set('state', 'known')
+    if vote.sent then
+      redis.call('ZADD', closing, now + vote.grace, call.track)
+    end
     set('person', person)
     set('said', vote['best:' .. person])
   elseif not leads and vote.state == 'open' and number('judged') >= call.unknown then
@@ -97,18 +111,40 @@ local function improve()
   end
 end
 
-local function close(at)
+-- The appearance is over. Chips enough for a word and none said: nobody was confirmed.
+local function leave(at)
+  if vote.state == 'open' and number('judged') >= call.unknown then
+    say_unknown('unknown_enter')
+    vote.state = 'unknown'
+  end
   if vote.state == 'known' then
-    say('person_exit', vote.person, vote.person, 1, at)
+    say('person_exit', vote.person, vote.person, round(), at)
   elseif vote.state == 'unknown' then
     say_unknown('unknown_exit', at)
   end
-  redis.call('DEL', key, counted)
-  redis.call('HSET', key, 'state', 'closed')
-  redis.call('EXPIRE', key, CLOSED_S)
+  redis.call('DEL', key)
   redis.call('ZREM', open, call.track)
   redis.call('ZREM', closing, call.track)
-  vote = { state = 'closed' }
+end
+
+local function close()
+  leave(vote.ended_at)
+  redis.call('DEL', counted)
+  redis.call('HSET', key, 'state', 'closed')
+  redis.call('EXPIRE', key, CLOSED_S)
+end
+
+-- Ends the appearance of a track that may still live: chips that come again make another.
+local function orphan()
+  leave(call.published_at)
+  redis.call('HSET', key, 'n', vote.n or 0, 'round', round(), 'revision', number('revision'))
+  redis.call('EXPIRE', key, KEPT_S)
+end
+
+-- Whether a sorted set has the track, with a time not after the given one.
+local function is_past(times, time)
+  local at = redis.call('ZSCORE', times, call.track)
+  return at and tonumber(at) <= time
 end
 
 local function best_shot(person)
@@ -157,25 +193,36 @@ end
 if vote.state == 'closed' then
   return 'late'
 end
-if call.op == 'close' then
-  close(vote.ended_at or call.published_at)
+if call.op == 'due' then
+  if not is_past(closing, now) then
+    return 'waits'
+  end
+  close()
+  return 'closed'
+end
+if call.op == 'orphan' then
+  if vote.sent or not is_past(open, now - call.silent) then
+    return 'lives'
+  end
+  orphan()
   return 'closed'
 end
 local answer = 'counted'
 if call.op == 'end' then
   set('sent', call.sent)
   set('ended_at', call.ended_at)
+  set('grace', call.grace)
   -- Where nobody was named yet, what a dead worker held may still decide when it comes again.
   local wait = vote.state == 'known' and call.grace or call.patience
-  redis.call('ZADD', closing, call.now + wait, call.track)
+  redis.call('ZADD', closing, 'NX', now + wait, call.track)
 elseif not is_new() then
   answer = 'again'
 elseif call.op == 'chip' then
   weigh()
 end
 redis.call('EXPIRE', key, KEPT_S)
-redis.call('ZADD', open, call.now, call.track)
+redis.call('ZADD', open, now, call.track)
 if vote.sent and number('n') >= number('sent') then
-  close(vote.ended_at)
+  close()
 end
 return answer

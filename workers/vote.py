@@ -126,22 +126,22 @@ class Votes:
         )
 
     def sweep(self) -> None:
-        """Closes the votes whose time is up, and those of cameras that nobody reads any more."""
-        now = _now_ms()
-        due = self._client.zrangebyscore(self._keys.closing_tracks, 0, now)
-        silent = self._client.zrangebyscore(
-            self._keys.open_tracks, 0, now - self._orphan_ms, withscores=True
-        )
-        orphans = [track for track, heard in silent if self._is_orphan(track, now - heard)]
-        for name in {*due, *orphans}:
-            track = name.decode()
-            self._call(self._client, track, track.rsplit("/", 2)[0], op="close")
+        """Closes the votes whose time is up, and ends what nobody speaks of any more."""
+        seconds, microseconds = self._client.time()
+        now = seconds * 1000 + microseconds // 1000
+        for track in self._client.zrangebyscore(self._keys.closing_tracks, 0, now):
+            self._close(track.decode(), "due")
+        silent = self._client.zrangebyscore(self._keys.open_tracks, 0, now - self._orphan_ms)
+        for track in silent:
+            self._close_orphan(track.decode())
 
-    def _is_orphan(self, track: bytes, silent_ms: float) -> bool:
-        if self._client.zscore(self._keys.closing_tracks, track) is not None:
-            return False  # its end was told: it closes in its own time
-        camera = track.decode().rsplit("/", 2)[0]
-        return silent_ms > self._silent_ms or not self._client.exists(self._keys.lease(camera))
+    def _close_orphan(self, track: str) -> None:
+        """The script looks again: a chip may have come since."""
+        lease = self._client.exists(self._keys.lease(_camera_of(track)))
+        self._close(track, "orphan", silent=self._silent_ms if lease else self._orphan_ms)
+
+    def _close(self, track: str, op: str, *, silent: int = 0) -> None:
+        self._call(self._client, track, _camera_of(track), op=op, silent=silent)
 
     def _call_chip(
         self, pipe: redis.Redis, chip: FaceChip, judgement: Judgement, context: Context
@@ -200,14 +200,12 @@ class Votes:
         picture: tuple[str, bytes] | None = None,
         **call: object,
     ) -> None:
-        now = time.time_ns()
         snapshot_key, snapshot = picture or (self._keys.snapshot(track), b"")
         call |= self._always
         call |= {
             "track": track,
             "camera": camera,
-            "now": now // 1_000_000,
-            "published_at": iso(now),
+            "published_at": iso(time.time_ns()),
             "channel": self._keys.channel(camera),
         }
         self._script(
@@ -233,6 +231,10 @@ def _track_of(item: FaceChip | TrackEnded) -> str:
     return f"{item.camera}/{item.stream_epoch}/{item.track}"
 
 
+def _camera_of(track: str) -> str:
+    return track.rsplit("/", 2)[0]
+
+
 def _normalised(chip: FaceChip) -> tuple[float, float, float, float]:
     """The box in shares of the frame, cut at its edges: 0 to 1."""
     frame_width, frame_height = chip.frame_size
@@ -248,7 +250,3 @@ def _share(at: float, whole: int) -> float:
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

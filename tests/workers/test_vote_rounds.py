@@ -1,0 +1,93 @@
+"""A track that fell silent and speaks again, and words at the end of one nobody was sure of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import redis
+
+from facetrail.events import MatchEvent
+from facetrail.store import Keys
+from tests.workers.conftest import (
+    ADA,
+    CONFIRM,
+    EPOCH,
+    UNKNOWN,
+    VotesOf,
+    chip,
+    chips,
+    count,
+    ended,
+    workers_of,
+)
+from tests.workers.test_vote_ends import Said, kinds, later
+from workers.vote import SILENT_S, Votes
+
+__all__ = ["later"]
+
+
+def test_a_track_that_was_silent_and_lives_on_enters_again(
+    votes: Votes, said: Said, later: Callable[[float], None]
+) -> None:
+    # Given somebody who was named, then not heard of for long, as while Redis was away
+    count(votes, chips(CONFIRM), ADA)
+    later(SILENT_S + 1)
+    votes.sweep()
+    assert kinds(said()) == ["person_enter", "person_exit"]
+
+    # If more of the same track comes, and its end
+    count(votes, [chip(number) for number in range(CONFIRM + 1, 2 * CONFIRM + 1)], ADA)
+    votes.end(ended(2 * CONFIRM))
+
+    # I expect another appearance, whole, under ids of its own
+    events = said()
+    assert kinds(events) == ["person_enter", "person_exit"] * 2
+    assert len({event.id for event in events}) == 4
+
+
+def test_a_sweep_that_looked_before_the_newest_chip_came_ends_nothing(
+    votes_of: VotesOf, said: Said, later: Callable[[float], None], client: redis.Redis, keys: Keys
+) -> None:
+    # Given a worker that is about to end a silent track, and another one that hears of it now
+    votes, other = votes_of(), votes_of()
+    count(votes, chips(CONFIRM), ADA)
+    later(SILENT_S + 1)
+    count(other, [chip(CONFIRM + 1)], ADA)
+    votes._close_orphan(f"lobby/{EPOCH}/1")
+    votes._close(f"lobby/{EPOCH}/1", "due")
+    assert kinds(said()) == ["person_enter"]
+    assert len(workers_of(said())) == 1
+    assert client.zcard(keys.open_tracks) == 1
+
+
+def test_a_track_whose_leader_was_never_confirmed_is_said_to_be_unknown(
+    votes: Votes, said: Said
+) -> None:
+    # Given enough chips for a word, of which too few agree on her, who still leads
+    count(votes, chips(CONFIRM - 1), ADA, weight=0.9)
+    misses = [chip(number) for number in range(CONFIRM, UNKNOWN + 1)]
+    count(votes, misses, None, weight=0.01)
+    assert kinds(said()) == []
+
+    votes.end(ended(UNKNOWN))
+
+    events: list[MatchEvent] = said()
+    assert kinds(events) == ["unknown_enter", "unknown_exit"]
+    assert [event.person for event in events] == [None, None]
+
+
+def test_naming_an_ended_track_shortens_its_wait_and_a_second_end_does_not_prolong_it(
+    votes: Votes, said: Said, later: Callable[[float], None]
+) -> None:
+    # Given the end of a track without a name, two of whose chips are missing
+    count(votes, chips(CONFIRM - 1), ADA)
+    votes.end(ended(CONFIRM + 1))
+
+    # If one of them names her, and the end is told again
+    count(votes, [chip(CONFIRM)], ADA)
+    votes.end(ended(CONFIRM + 1))
+    later(2.1)
+    votes.sweep()
+
+    # I expect her exit after the short wait
+    assert kinds(said()) == ["person_enter", "person_exit"]
