@@ -23,14 +23,16 @@ from rich.console import Console
 from examples.event_table import EventScreen
 from examples.pipeline import Pipeline, PipelineFailed
 from examples.portrait import eileen_collins
-from examples.scene import sample_clips
+from examples.scene import LENGTH_S, sample_clips
 from examples.simulator import NoRtspServer, Simulator
 from examples.verdict import Expected, faults
 from facetrail.errors import FacetrailError
 from facetrail.events import MatchEvent
 from facetrail.settings import read_settings
 
-EXPECTED = Expected(person="Eileen Collins", person_at="lobby", stranger_at="garage")
+EXPECTED = Expected(
+    person="Eileen Collins", person_at="lobby", stranger_at="garage", every_s=LENGTH_S
+)
 #: Longest that `up` may take to start, the encoder's conversion included, in seconds.
 START_S = 300.0
 LOG_LINES = 15

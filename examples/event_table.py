@@ -18,7 +18,7 @@ from facetrail.events import MatchEvent
 ROWS = 20
 AROUND = 8
 COLUMNS = ("time", "camera", "event", "similarity", "distance", "after")
-CAPTION = "A distance under the threshold is the person; after: from picture to event."
+CAPTION = "A distance up to the threshold is the person; after: from picture to event."
 WORDS = {
     "person_enter": "entered",
     "person_update": "seen better",
@@ -110,7 +110,7 @@ def _distance(event: MatchEvent) -> str:
         return ""
     if event.threshold is None:
         return f"{event.distance:.2f}"
-    sign = "<" if event.distance < event.threshold else "≥"
+    sign = "≤" if event.distance <= event.threshold else ">"
     return f"{event.distance:.2f} {sign} {event.threshold:.2f}"
 
 

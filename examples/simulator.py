@@ -13,7 +13,7 @@ from urllib.parse import quote
 #: Debian's GStreamer bindings belong to the system's Python, not to our environment.
 PYTHON = "/usr/bin/python3"
 SERVER = Path(__file__).parents[1] / "deploy" / "simulator" / "rtsp_server.py"
-PASSWORD = "SIMULATOR_PASSWORD"  # noqa: S105
+PASSWORD = "SIMULATOR_PASSWORD"
 STOP_S = 5.0
 
 PROBE = """

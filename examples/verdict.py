@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from facetrail.events import MatchEvent
 
 ENTERS = ("person_enter", "unknown_enter")
+EXITS = ("person_exit", "unknown_exit")
+#: How the events of a track begin whose person was known later than it was seen.
+NAMED_LATE = ["unknown_enter", "unknown_exit", "person_enter"]
+#: Camera, epoch of its stream, number.
+Track = tuple[str, int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """person: who is enrolled, and passes at person_at; a stranger passes at stranger_at."""
+    """person: who is enrolled, and passes at person_at; a stranger passes at stranger_at.
+
+    every_s: how long it is from one passing to the next.
+    """
 
     person: str
     person_at: str
     stranger_at: str
+    every_s: float
 
 
 def faults(events: Sequence[MatchEvent], expected: Expected) -> list[str]:
@@ -26,6 +36,7 @@ def faults(events: Sequence[MatchEvent], expected: Expected) -> list[str]:
         *_unseen(events, expected),
         *_wrong_names(events, expected),
         *_entered_again(events),
+        *_split(events, expected),
     ]
 
 
@@ -56,7 +67,8 @@ def _is_right(event: MatchEvent, expected: Expected) -> bool:
 
 def _entered_again(events: Sequence[MatchEvent]) -> list[str]:
     entered = Counter(_track(event) for event in events if event.type in ENTERS)
-    left = {_track(event) for event in events if event.type in ("person_exit", "unknown_exit")}
+    entered.subtract(_named_late(events))
+    left = {_track(event) for event in events if event.type in EXITS}
     again = [
         f"track {track} at {camera} entered {times} times"
         for (camera, _, track), times in entered.items()
@@ -69,5 +81,35 @@ def _entered_again(events: Sequence[MatchEvent]) -> list[str]:
     return again + sorted(never)
 
 
-def _track(event: MatchEvent) -> tuple[str, int | None, int | None]:
+def _named_late(events: Sequence[MatchEvent]) -> list[Track]:
+    kinds: dict[Track, list[str]] = {}
+    for event in events:
+        if event.type in ENTERS + EXITS:
+            kinds.setdefault(_track(event), []).append(event.type)
+    return [track for track, seen in kinds.items() if seen[:3] == NAMED_LATE]
+
+
+def _split(events: Sequence[MatchEvent], expected: Expected) -> list[str]:
+    """Passings of one person that became two tracks: they lie too close to be two."""
+    found = []
+    latest: dict[tuple[str, str, int | None], MatchEvent] = {}
+    for event in events:
+        if event.type not in ENTERS:
+            continue
+        kind = event.type, event.camera, event.stream_epoch
+        before = latest.get(kind, event)
+        if before.track != event.track and _apart_s(before, event) < expected.every_s / 2:
+            found.append(
+                f"tracks {before.track} and {event.track} at {event.camera} are one appearance"
+            )
+        latest[kind] = event
+    return found
+
+
+def _apart_s(one: MatchEvent, other: MatchEvent) -> float:
+    first, second = (datetime.fromisoformat(event.captured_at) for event in (one, other))
+    return abs((second - first).total_seconds())
+
+
+def _track(event: MatchEvent) -> Track:
     return event.camera, event.stream_epoch, event.track

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 from celery import Celery
 
 from facetrail.store import broker_url
@@ -21,6 +23,9 @@ def celery_app(url: str, *, key_prefix: str, redelivery_s: int) -> Celery:
     redelivery_s: a message taken and not acknowledged for so long is given to another worker.
     """
     app = Celery("facetrail", broker=broker_url(url), set_as_current=False)
+    if url.startswith("rediss://"):
+        # Kombu would encrypt and not ask who is there.
+        app.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
     app.conf.update(
         accept_content=["msgpack"],
         task_serializer="msgpack",

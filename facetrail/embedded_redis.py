@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import redis
 
-from facetrail.children import end_with_parent
+from facetrail.children import end, end_with_parent
 from facetrail.errors import RedisAway
 
 START_S = 10.0
@@ -52,6 +52,7 @@ class EmbeddedRedis:
         except RedisAway:
             self.stop()
             raise
+        self._tell()
         return self.url
 
     def _take(self, log: BinaryIO) -> None:
@@ -82,14 +83,17 @@ class EmbeddedRedis:
 
     def stop(self) -> None:
         """Ends the server, which writes its file first."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        if _told(self.folder) == self.url:
+            (self.folder / "url").unlink(missing_ok=True)
+        if self._process is not None:
+            end(self._process, wait_s=STOP_S)
         shutil.rmtree(self._run, ignore_errors=True)
+
+    def _tell(self) -> None:
+        """Writes where it is, for `running_url`."""
+        new = self.folder / "url.new"
+        new.write_text(self.url)
+        new.replace(self.folder / "url")
 
     def _configuration(self) -> str:
         return "\n".join(
@@ -121,6 +125,19 @@ class EmbeddedRedis:
             f"the embedded Redis did not start: {self.folder / 'redis.log'} says why; "
             "or name another in FACETRAIL_REDIS_URL"
         )
+
+
+def running_url(data_dir: Path) -> str | None:
+    """The URL of the Redis that a running `facetrail up` has in that data folder."""
+    url = _told(data_dir.expanduser() / "redis")
+    return url if url and Path(url.removeprefix("unix://")).exists() else None
+
+
+def _told(folder: Path) -> str | None:
+    try:
+        return (folder / "url").read_text()
+    except OSError:  # none runs, or it is somebody else's
+        return None
 
 
 def _process(configuration: Path, log: BinaryIO) -> subprocess.Popen[bytes]:

@@ -3,7 +3,6 @@ Every error this project raises on purpose.
 
 * FacetrailError         one clear sentence: what is wrong, and the mend
   + BadSettings          a setting or the camera file is wrong; refuse to start
-  + BadCamera            a camera's address can't be used; refuse to start
   + StreamLost           a camera stopped sending; the reader reconnects
   + BadMessage           bytes off the queue can't be read; set aside with the reason
   + BadPicture           a photo or chip can't be used; `reason` says why in one word
@@ -25,10 +24,6 @@ class FacetrailError(Exception):
 
 class BadSettings(FacetrailError):
     """A setting or the camera file is wrong."""
-
-
-class BadCamera(FacetrailError):
-    """A camera's address can't be used."""
 
 
 class StreamLost(FacetrailError):

@@ -16,6 +16,7 @@ import msgspec
 import redis
 import structlog
 
+from facetrail.embedded_redis import running_url
 from facetrail.errors import BadSettings
 from facetrail.settings import read_settings
 from facetrail.store import Keys, answered, checked, connect
@@ -78,9 +79,10 @@ class MatchEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     id: the same for the same decision, however often it is made. sequence: the place in the
     stream, from which `replay` goes on. distance: Euclidean, of unit encodings, 0 to 2;
-    similarity: their cosine. threshold, margin: those the face was judged by; margin is the
-    distance by which the nearest person leads. Times: ISO 8601 with microseconds, UTC.
-    snapshot: a name for `facetrail.snapshots.get`. cause: why a camera went offline.
+    similarity: their cosine. threshold: the distance the face was judged by. margin: the
+    distance by which the nearest person leads the runner-up. Times: ISO 8601 with
+    microseconds, UTC. snapshot: a name for `facetrail.snapshots.get`. cause: why a camera went
+    offline.
     """
 
     id: str
@@ -131,14 +133,15 @@ def subscribe(
 ) -> Iterator[MatchEvent]:
     """Events as they come, from this call on, for ever; after a cut it goes on where it was.
 
-    url: of Redis; None takes FACETRAIL_REDIS_URL. since: a `sequence` after which to start,
+    url: of Redis; None takes FACETRAIL_REDIS_URL, or the Redis of a running `facetrail up` with
+    the same data folder. since: a `sequence` after which to start,
     "0" for all that are kept; None hears only what comes from now on. cameras: only these.
     Raises RedisAway if Redis does not answer, BadSettings for what is no sequence.
     """
     if since is not None and not re.fullmatch(r"\d{1,20}(-\d{1,20})?", since):
         raise BadSettings(f"{since!r} is not a sequence: take an event's, such as 1700000000000-0")
     settings = read_settings()
-    client = checked(connect(url or settings.redis_url))
+    client = checked(connect(url or settings.redis_url or running_url(settings.data_dir)))
     keys = Keys(settings.key_prefix)
     with answered(client):
         position = since if since is not None else newest(client, keys)

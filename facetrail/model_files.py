@@ -58,17 +58,16 @@ class ModelFile:
         if size != self.size:
             kind = "cut short" if size < self.size else "not the file meant"
             raise BadModelFile(
-                f"{path} is {kind}: expected {self.size} bytes, got {size}; {self._mend(path)}"
+                f"{path} is {kind}: expected {self.size} bytes, got {size}; {self._mend()}"
             )
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != self.sha256:
             raise BadModelFile(
-                f"{path} was altered: expected SHA-256 {self.sha256}, got {found}; "
-                f"{self._mend(path)}"
+                f"{path} was altered: expected SHA-256 {self.sha256}, got {found}; {self._mend()}"
             )
 
-    def _mend(self, path: Path) -> str:
+    def _mend(self) -> str:
         return f"delete it and get it again: {self.source}"
 
 

@@ -67,6 +67,11 @@ class Settings(BaseSettings):
         200, ge=1, description="Messages in the queue from which on ingest keeps its chips back."
     )
 
+    worker_name: str | None = Field(
+        None,
+        pattern=r"^[\w.-]{1,100}$",
+        description="The worker in events. None: host, process id and a part drawn at its start.",
+    )
     encoder: Literal["dlib_resnet", "retail0095"] | None = Field(
         None, description="The encoder. None: the gallery's own, or the best one on disk."
     )
@@ -90,7 +95,7 @@ class Settings(BaseSettings):
         30.0, gt=0, description="Chips older than this are skipped and counted, in seconds."
     )
     redelivery_s: int = Field(
-        10, ge=2, description="A message not acknowledged after this comes again, in seconds."
+        20, ge=2, description="A message not acknowledged after this comes again, in seconds."
     )
 
     confirm_chips: int = Field(

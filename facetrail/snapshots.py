@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import msgspec
-import redis
 
+from facetrail.embedded_redis import running_url
 from facetrail.settings import read_settings
 from facetrail.store import Keys, answered, connect
 
@@ -19,16 +19,13 @@ class Snapshot(msgspec.Struct, frozen=True):
         return f"Snapshot({len(self.chip)} and {len(self.context)} jpeg bytes)"
 
 
-def keep(client: redis.Redis, keys: Keys, name: str, snapshot: Snapshot, ttl_s: int) -> None:
-    """Keeps it for `ttl_s` seconds; 0 keeps none."""
-    if ttl_s:
-        client.set(keys.snapshot(name), msgspec.msgpack.encode(snapshot), ex=ttl_s)
-
-
 def get(name: str, url: str | None = None) -> Snapshot | None:
-    """The snapshot of an event, or None if it is no longer kept. Raises RedisAway."""
+    """The snapshot of an event, or None if it is no longer kept. Raises RedisAway.
+
+    url: of Redis, found as `facetrail.subscribe` does.
+    """
     settings = read_settings()
-    client = connect(url or settings.redis_url)
+    client = connect(url or settings.redis_url or running_url(settings.data_dir))
     with answered(client):
         found = client.get(Keys(settings.key_prefix).snapshot(name))
     return None if found is None else msgspec.msgpack.decode(found, type=Snapshot)

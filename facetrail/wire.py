@@ -23,6 +23,9 @@ MOST_CHIPS = 32
 #: A hundred chips with their context pictures; anything longer is no message of ours.
 MOST_BYTES = 8_000_000
 
+#: Height, width and colours, RGB.
+CHIP_SHAPE = (112, 112, 3)
+
 Encodings = NDArray[np.float32]
 Chips = NDArray[np.uint8]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]

@@ -11,25 +11,30 @@ import numpy as np
 
 from facetrail.errors import BadPicture
 from facetrail.wire import Encoder
-from index.gallery import EnrolledPerson, Gallery, Photo, checked_name
+from index.gallery import EnrolledPerson, Gallery, Photo, checked_name, same_name
 from ingest.faces.align import align
 from ingest.faces.face import Detector, Face, Picture
+from ingest.faces.jpeg import jpeg
 
 #: Why a photo is not taken; a fixed list that programs may rely on.
 REASONS = ("not_an_image", "no_face", "several_faces", "too_small", "duplicate_photo")
 PICTURES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"))
-CHIP_QUALITY = 95
 #: A face of less than this share of the largest one's height is background, not a second person.
 BACKGROUND = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A photo that was not taken. reason: one of REASONS. sentence: what to do about it."""
+    """A photo that was not taken.
+
+    reason: one of REASONS. sentence: what to do about it. own: it is enrolled for this person,
+    so nothing need be done.
+    """
 
     path: Path
     reason: str
     sentence: str
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +70,16 @@ class Enroller:
         rejected: list[Rejected] = []
         for path in paths:
             try:
-                photo = self._photo(path, {photo.digest for photo in photos.values()})
+                data = read(path)
+                digest = hashlib.sha256(data).hexdigest()
+                again = any(photo.digest == digest for photo in photos.values())
+                owner = "this person" if again else self.gallery.owner_of(digest)
+                if owner is None:
+                    photos[path] = self._photo(path, data, digest)
+                else:
+                    rejected.append(_duplicate(path, owner, own=again or same_name(owner, name)))
             except BadPicture as error:
                 rejected.append(Rejected(path, error.reason, str(error)))
-            else:
-                photos[path] = photo
         person = None
         if photos:
             person = self.gallery.enrol(
@@ -77,26 +87,15 @@ class Enroller:
             )
         return Enrolment(person, tuple(photos), tuple(rejected))
 
-    def _photo(self, path: Path, digests: set[str]) -> Photo:
-        data = read(path)
-        digest = hashlib.sha256(data).hexdigest()
-        self._check_new(path, digest, digests)
-        picture = decoded(path, data)
-        chip = self.chip(path, picture)
+    def _photo(self, path: Path, data: bytes, digest: str) -> Photo:
+        chip = self.chip(path, decoded(path, data))
         encoding = self.encoder.encode(chip[None])[0]
         return Photo(
             digest=digest,
             source=path.name,
             encoding=encoding.astype("<f4").tobytes(),
-            chip=_jpeg(chip),
+            chip=jpeg(chip),
         )
-
-    def _check_new(self, path: Path, digest: str, digests: set[str]) -> None:
-        owner = "this person" if digest in digests else self.gallery.owner_of(digest)
-        if owner is not None:
-            raise BadPicture(
-                "duplicate_photo", f"{path} is enrolled already, for {owner}; leave it out"
-            )
 
     def chip(self, path: Path, picture: Picture) -> Picture:
         """The aligned chip of the one face in a photo. Raises BadPicture."""
@@ -119,6 +118,11 @@ class Enroller:
                 f"least {self.min_face}",
             )
         return chip
+
+
+def _duplicate(path: Path, owner: str, *, own: bool) -> Rejected:
+    sentence = f"{path} is enrolled already, for {owner}; leave it out"
+    return Rejected(path, "duplicate_photo", sentence, own)
 
 
 def in_front(faces: list[Face]) -> list[Face]:
@@ -155,8 +159,3 @@ def photos_in(folder: Path) -> list[Path]:
     return sorted(
         path for path in folder.iterdir() if path.suffix.lower() in PICTURES and path.is_file()
     )
-
-
-def _jpeg(chip: Picture) -> bytes:
-    quality = [cv2.IMWRITE_JPEG_QUALITY, CHIP_QUALITY]
-    return cv2.imencode(".jpg", np.ascontiguousarray(chip[..., ::-1]), quality)[1].tobytes()

@@ -196,5 +196,10 @@ def _spelling(name: str) -> str:
     return unicodedata.normalize("NFC", name.strip().casefold())
 
 
+def same_name(one: str, other: str) -> bool:
+    """Whether both name the same person."""
+    return _spelling(one) == _spelling(other)
+
+
 def _packed(photo: Photo) -> bytes:
     return msgspec.msgpack.encode(photo)

@@ -17,8 +17,10 @@ import structlog
 from facetrail import log as logging
 from facetrail.cameras import Camera, read_cameras
 from facetrail.errors import FacetrailError
+from facetrail.events import publish
 from facetrail.settings import Settings, read_settings
 from facetrail.store import Keys, connect, waited_for
+from ingest.announce import state_of
 from ingest.faces.detect import open_detector
 from ingest.leases import LEASE_S, RENEW_S, Leases
 from ingest.watcher import STOP_S, Watcher
@@ -36,9 +38,11 @@ class Ingest:
         cameras: list[Camera],
         leases: Leases,
         *,
+        announce_death: Callable[[str, str], None] = lambda camera, cause: None,
         watcher: Callable[[Camera], Watcher] = Watcher,
     ) -> None:
         self._leases = leases
+        self._announce_death = announce_death
         self._watcher = watcher
         self._cameras = {camera.name: camera for camera in cameras}
         self._watchers: dict[str, Watcher] = {}
@@ -46,13 +50,15 @@ class Ingest:
     def loop(self, stop: threading.Event) -> None:
         renew_at = 0.0
         while not stop.is_set():
-            now = time.monotonic()
-            if now >= renew_at:
+            if time.monotonic() >= renew_at:
                 self._renew()
-                renew_at = now + RENEW_S
+                renew_at = time.monotonic() + RENEW_S
             for watcher in self._watchers.values():
                 if watcher.running or self._may_start():
-                    watcher.step(now)
+                    # Read anew: a Redis that is silent holds the leases' renewal up.
+                    cause = watcher.step(time.monotonic())
+                    if cause is not None:
+                        self._announce_death(watcher.camera.name, cause)
             stop.wait(STEP_S)
 
     def shutdown(self) -> None:
@@ -102,7 +108,14 @@ def run(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     waited_for(client, stop)
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    ingest = Ingest(cameras, Leases(client, keys, owner))
+
+    def announce_death(camera: str, cause: str) -> None:
+        try:
+            publish(client, keys, state_of(camera, cause), history=settings.event_history)
+        except redis.RedisError as error:
+            log.warning("camera's state not announced", camera=camera, cause=type(error).__name__)
+
+    ingest = Ingest(cameras, Leases(client, keys, owner), announce_death=announce_death)
     log.info("ingest starts", cameras=len(cameras), lease_s=LEASE_S)
     try:
         ingest.loop(stop)

@@ -21,6 +21,20 @@ PAUSE_S = 1.0
 log = structlog.get_logger(__name__)
 
 
+def state_of(camera: str, lost: str | None) -> MatchEvent:
+    """The event of a camera that is there from now on, or not any more. lost: why not."""
+    now = time.time_ns()
+    kind: EventType = "camera_online" if lost is None else "camera_offline"
+    return MatchEvent(
+        id=f"{camera}/{kind}/{now}",
+        type=kind,
+        camera=camera,
+        captured_at=iso(now),
+        published_at=iso(now),
+        cause=lost,
+    )
+
+
 class Announcer(threading.Thread):
     """Publishes each change of one camera's state once and in order.
 
@@ -44,19 +58,10 @@ class Announcer(threading.Thread):
         if online == self._online or lost == NOT_OPENED:
             return
         self._online = online
-        now = time.time_ns()
-        kind: EventType = "camera_online" if online else "camera_offline"
-        event = MatchEvent(
-            id=f"{self._camera}/{kind}/{now}",
-            type=kind,
-            camera=self._camera,
-            captured_at=iso(now),
-            published_at=iso(now),
-            cause=lost,
-        )
+        event = state_of(self._camera, lost)
         self._waiting.append(event)
         self._woken.set()
-        log.info(kind.replace("_", " "), camera=self._camera, cause=lost)
+        log.info(event.type.replace("_", " "), camera=self._camera, cause=lost)
 
     def run(self) -> None:
         while self._waiting or not self._stop_asked.is_set():

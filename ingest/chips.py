@@ -13,9 +13,9 @@ from ingest.camera import Frame
 from ingest.choice import ChipChoice
 from ingest.faces.align import align
 from ingest.faces.face import Face, Picture
+from ingest.faces.jpeg import jpeg
 from ingest.faces.quality import quality_of
 
-CHIP_QUALITY = 95
 CONTEXT_QUALITY = 80
 CONTEXT_WIDTH = 256  # pixels, at most
 CONTEXT_SPAN = 2.5  # widths and heights of the face that the context shows
@@ -54,7 +54,7 @@ class ChipMaker:
             detection_score=face.score,
             quality=quality,
             zones=self._zones_of(face, width, height),
-            jpeg=jpeg(aligned, CHIP_QUALITY),
+            jpeg=jpeg(aligned),
             context=jpeg(surroundings(picture, face), CONTEXT_QUALITY),
         )
 
@@ -97,9 +97,3 @@ def _span(middle: float, length: float, limit: int) -> tuple[int, int]:
     half = CONTEXT_SPAN * length / 2
     begin = min(max(0, int(middle - half)), limit - 1)
     return begin, max(begin + 1, min(limit, int(middle + half)))
-
-
-def jpeg(picture: Picture, quality: int) -> bytes:
-    """An RGB picture as JPEG."""
-    bgr = np.ascontiguousarray(picture[..., ::-1])
-    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()

@@ -9,20 +9,15 @@ from ingest.camera import Frame
 
 
 class NewestFrame:
-    """Between one thread that puts and one that takes.
-
-    replaced: how many frames were overwritten before they were taken.
-    """
+    """Between one thread that puts and one that takes."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._frame: Frame | None = None
-        self.replaced = 0
 
     def put(self, frame: Frame) -> None:
         with self._changed:
             if self._frame is not None:
-                self.replaced += 1
                 frame = replace(frame, cut=frame.cut or self._frame.cut)
             self._frame = frame
             self._changed.notify()

@@ -1,87 +1,26 @@
-"""Chips go to the queue, by task name; what can't go yet waits in bounded memory."""
+"""Chips go from the outbox to the queue, by task name."""
 
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
-from collections.abc import Iterable
 
-import msgspec
 import redis
 import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
 
 from facetrail.store import Keys
-from facetrail.wire import MOST_CHIPS, TASK, FaceChip, Message, TrackEnded
+from facetrail.wire import TASK, Message
+from ingest.outbox import Item, Outbox
 
 #: Faces of several frames are gathered for this long: a message costs more than a chip in it.
 GATHER_S = 0.03
 PAUSE_S = 0.5
-Item = FaceChip | TrackEnded
 
 #: What counts as a Redis that is away or full, whoever of the libraries says it.
 AWAY = (OperationalError, redis.RedisError, OSError)
 
 log = structlog.get_logger(__name__)
-
-
-class Outbox:
-    """Items wait here in their order; when memory is full the oldest chip goes.
-
-    most_bytes: of pictures that wait. The end of a track is never dropped, and says how many
-    of its chips were really handed out.
-    """
-
-    def __init__(self, most_bytes: int) -> None:
-        self._changed = threading.Condition()
-        self._most_bytes = most_bytes
-        self._bytes = 0
-        self._waiting: deque[Item] = deque()
-        self._missing: Counter[tuple[int, int]] = Counter()
-        self.dropped = 0
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    def put(self, items: Iterable[Item]) -> None:
-        with self._changed:
-            for item in items:
-                self._waiting.append(item)
-                self._bytes += _weight(item)
-            while self._bytes > self._most_bytes:
-                self._drop_oldest()
-            self._changed.notify()
-
-    def take(self, timeout_s: float) -> list[Item]:
-        """The oldest items, at most one message of them, waited for."""
-        with self._changed:
-            if not self._waiting:
-                self._changed.wait(timeout_s)
-            count = min(MOST_CHIPS, len(self._waiting))
-            taken = [self._honest(self._waiting.popleft()) for _ in range(count)]
-            self._bytes -= sum(map(_weight, taken))
-            return taken
-
-    def give_back(self, items: list[Item]) -> None:
-        """Items that could not be sent; they are the oldest again."""
-        with self._changed:
-            self._waiting.extendleft(reversed(items))
-            self._bytes += sum(map(_weight, items))
-
-    def _drop_oldest(self) -> None:
-        chip = next(item for item in self._waiting if isinstance(item, FaceChip))
-        self._waiting.remove(chip)
-        self._bytes -= _weight(chip)
-        self._missing[chip.stream_epoch, chip.track] += 1
-        self.dropped += 1
-
-    def _honest(self, item: Item) -> Item:
-        """An end of a track with the dropped chips taken off."""
-        if isinstance(item, FaceChip):
-            return item
-        missing = self._missing.pop((item.stream_epoch, item.track), 0)
-        return msgspec.structs.replace(item, chips_sent=item.chips_sent - missing)
 
 
 class Sender(threading.Thread):
@@ -147,7 +86,3 @@ class Sender(threading.Thread):
             self._client.hincrby(self._keys.counters, "dropped_outbox_full", dropped)
             self._told += dropped
         return int(self._client.llen(self._keys.queue)) < self._queue_limit
-
-
-def _weight(item: Item) -> int:
-    return len(item.jpeg) + len(item.context) if isinstance(item, FaceChip) else 0

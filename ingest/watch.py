@@ -27,13 +27,15 @@ from facetrail.cameras import Camera as CameraSettings
 from facetrail.errors import BadSettings, FacetrailError
 from facetrail.settings import Settings, read_settings
 from facetrail.store import Keys, connect
+from facetrail.threads import end_process_if_a_thread_fails
 from ingest.announce import Announcer
 from ingest.camera import Camera, Frame
 from ingest.chips import ChipMaker
 from ingest.faces.detect import open_detector
 from ingest.faces.face import Detector
 from ingest.newest import NewestFrame
-from ingest.send import Outbox, Sender
+from ingest.outbox import Outbox
+from ingest.send import Sender
 from ingest.track import Tracker
 
 BEAT_S = 1.0
@@ -173,15 +175,8 @@ def given_camera() -> CameraSettings:
         ) from None
 
 
-def _thread_failed(failed: threading.ExceptHookArgs) -> None:
-    """A fault of ours: without that thread the process is of no use; it is started again."""
-    name = failed.thread.name if failed.thread else ""
-    log.error("thread failed", thread=name, exc_info=failed.exc_value)
-    os._exit(1)
-
-
 def main() -> int:
-    threading.excepthook = _thread_failed
+    end_process_if_a_thread_fails()
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

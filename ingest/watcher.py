@@ -54,18 +54,21 @@ class Watcher:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    def step(self, now: float) -> None:
-        """Starts what is not running, kills what is silent. now: a monotonic clock's."""
+    def step(self, now: float) -> str | None:
+        """Starts what is not running, kills what is silent. now: a monotonic clock's.
+
+        Returns how the process died, if it just did.
+        """
         if self._process is None:
-            if now >= self._start_at:
-                self._start(now)
-        elif self._process.poll() is not None:
-            self._died(now, f"ended with status {self._process.returncode}")
-        elif self._heard():
+            return self._start(now) if now >= self._start_at else None
+        if self._process.poll() is not None:
+            return self._died(now, f"ended with status {self._process.returncode}")
+        if self._heard():
             self._heard_at, self._failures, self._lives = now, 0, True
         elif now - self._heard_at > SILENT_S:
             self._process.kill()
-            self._died(now, f"was silent for {SILENT_S:.0f} s and was killed")
+            return self._died(now, f"was silent for {SILENT_S:.0f} s and was killed")
+        return None
 
     def ask_to_stop(self) -> None:
         """The process ends its tracks, sends the last chips, and ends."""
@@ -83,12 +86,11 @@ class Watcher:
                 self._process.kill()
             self._reap()
 
-    def _start(self, now: float) -> None:
+    def _start(self, now: float) -> str | None:
         try:
             process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         except OSError as error:  # no memory or no process left: other cameras go on
-            self._died(now, f"can't be started ({error.strerror})")
-            return
+            return self._died(now, f"can't be started ({error.strerror})")
         stdin, stdout = process.stdin, process.stdout
         if stdin is None or stdout is None:
             raise RuntimeError("expected pipes, got none")
@@ -101,17 +103,19 @@ class Watcher:
         with suppress(BrokenPipeError):  # it has died already; the next step says so
             stdin.write(json.dumps(settings).encode() + b"\n")
             stdin.flush()
+        return None
 
     def _heard(self) -> bool:
         stdout = self._process.stdout if self._process else None
         return bool(stdout and stdout.read())
 
-    def _died(self, now: float, how: str) -> None:
+    def _died(self, now: float, how: str) -> str:
         self._failures += 1
         pause = self._backoff.pause(self._failures)
         self._start_at = now + pause
         log.error(f"camera's process {how}; again in {pause:.1f} s", camera=self.camera.name)
         self._reap()
+        return f"its process {how}"
 
     def _reap(self) -> None:
         if self._process is not None:

@@ -2,7 +2,7 @@
 
 Tasks run on threads, each with the chips of one message; the network runs on one thread with
 as many of them as are there. It fills up only if more messages are on their way than a batch
-holds: the pool's threads and the prefetch must exceed the batch size (QUEUE in ARCHITECTURE.md).
+holds: the pool's threads and the prefetch must exceed the batch size (Workers in ARCHITECTURE.md).
 """
 
 from __future__ import annotations

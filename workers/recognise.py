@@ -11,10 +11,9 @@ import numpy as np
 from PIL.JpegImagePlugin import JpegImageFile
 
 from facetrail.errors import BadPicture
-from facetrail.wire import Chips, Encodings, FaceChip
+from facetrail.wire import CHIP_SHAPE, Chips, Encodings, FaceChip
 from index.face_index import Candidate, FaceIndex
 
-CHIP = (112, 112, 3)
 #: What a chip that names nobody weighs beside one that does, at the same quality: a face turned
 #: away often misses, and must not outvote the same face seen well.
 MISS = 0.5
@@ -75,12 +74,12 @@ def judge(
 def picture_of(chip: FaceChip) -> Chips:
     """The uint8 `(112, 112, 3)` RGB of a chip. Raises BadPicture."""
     width, height = _size_of(chip)
-    if (height, width) != CHIP[:2]:
+    if (height, width) != CHIP_SHAPE[:2]:
         raise BadPicture(
             "wrong_size", f"chip {chip.chip_id}: expected 112x112 pixels, got {width}x{height}"
         )
     picture = cv2.imdecode(np.frombuffer(chip.jpeg, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None or picture.shape != CHIP:
+    if picture is None or picture.shape != CHIP_SHAPE:
         raise _no_jpeg(chip)
     return np.ascontiguousarray(picture[..., ::-1], np.uint8)
 

@@ -128,7 +128,7 @@ local function leave(at)
 end
 
 local function close()
-  leave(vote.ended_at)
+  leave(vote.ended_at or call.published_at)
   redis.call('DEL', counted)
   redis.call('HSET', key, 'state', 'closed')
   redis.call('EXPIRE', key, CLOSED_S)

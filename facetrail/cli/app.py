@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import redis
 import typer
 
 from facetrail import log
+from facetrail.embedded_redis import running_url
 from facetrail.errors import FacetrailError
 from facetrail.settings import Settings, read_settings
 
@@ -43,11 +45,18 @@ class _Debug:
 _debug = _Debug()
 
 
-def settings_of_this_command() -> Settings:
-    """The settings, with the logger set up by them. Raises BadSettings."""
+def settings_of_this_command(*, starts_redis: bool = False) -> Settings:
+    """The settings, with the logger set up by them. Raises BadSettings.
+
+    starts_redis: whether the command starts a Redis where none is named; others take the one
+    of a running `facetrail up`.
+    """
     settings = read_settings()
     log.configure(level=settings.log_level, as_json=settings.log_json)
-    return settings
+    if settings.redis_url or starts_redis or (url := running_url(settings.data_dir)) is None:
+        return settings
+    os.environ["FACETRAIL_REDIS_URL"] = url  # the processes of a role read their own settings
+    return settings.model_copy(update={"redis_url": url})
 
 
 @app.command(epilog="Example: facetrail up --cameras cameras.yml --enroll photos/")
@@ -62,7 +71,8 @@ def up(
     """Everything on one machine: Redis, ingest, a worker, and the events as they come."""
     from facetrail.cli.up import run
 
-    run(settings_of_this_command(), cameras=cameras, enroll=enroll, seconds=seconds, as_json=json)
+    settings = settings_of_this_command(starts_redis=True)
+    run(settings, cameras=cameras, enroll=enroll, seconds=seconds, as_json=json)
 
 
 @app.command(epilog="Example: FACETRAIL_CAMERAS=cameras.yml facetrail ingest")

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from facetrail.cli.people import open_gallery
-from facetrail.errors import BadSettings, NoSuchPerson
+from facetrail.errors import BadSettings
 from facetrail.settings import Settings
 from facetrail.store import answered
 from index.enrolment import Enroller, Enrolment, photos_in
@@ -54,7 +54,7 @@ def run(
         for name, paths in _with_progress(work):
             enrolment = enroller.enrol(name, paths)
             _print(name, enrolment, as_json=as_json)
-            everyone &= is_enrolled(gallery, name, enrolment)
+            everyone &= is_enrolled(enrolment)
     return everyone
 
 
@@ -91,17 +91,9 @@ def people_in(folder: Path) -> list[Work]:
     return found
 
 
-def is_enrolled(gallery: Gallery, name: str, enrolment: Enrolment) -> bool:
-    """Whether the person is in the gallery now; photos that were there before do no harm."""
-    if enrolment.accepted:
-        return True
-    if any(rejected.reason != "duplicate_photo" for rejected in enrolment.rejected):
-        return False
-    try:
-        gallery.named(name)
-    except NoSuchPerson:  # somebody else's photos
-        return False
-    return True
+def is_enrolled(enrolment: Enrolment) -> bool:
+    """Whether the person is in the gallery by one of these photos, now or since before."""
+    return bool(enrolment.accepted) or any(rejected.own for rejected in enrolment.rejected)
 
 
 def _print(name: str, enrolment: Enrolment, *, as_json: bool) -> None:
@@ -114,9 +106,21 @@ def _print(name: str, enrolment: Enrolment, *, as_json: bool) -> None:
         )
         sys.stdout.write(msgspec.json.encode(outcome).decode() + "\n")
         return
-    count = len(enrolment.accepted)
-    print(f"{name}: {count} photo{'' if count == 1 else 's'} accepted")
-    if not count and not enrolment.rejected:
+    print(f"{name}: {_counts(enrolment)}")
+    if not enrolment.accepted and not enrolment.rejected:
         print("  no_photo: no file is called like a picture; put some there", file=sys.stderr)
     for rejected in enrolment.rejected:
-        print(f"  {rejected.reason}: {rejected.sentence}", file=sys.stderr)
+        if not rejected.own:
+            print(f"  {rejected.reason}: {rejected.sentence}", file=sys.stderr)
+
+
+def _counts(enrolment: Enrolment) -> str:
+    """Such as `1 photo accepted, 2 enrolled before`."""
+    new, before = len(enrolment.accepted), sum(rejected.own for rejected in enrolment.rejected)
+    if before and not new:
+        return f"{_photos(before)} enrolled before"
+    return f"{_photos(new)} accepted" + (f", {before} enrolled before" if before else "")
+
+
+def _photos(count: int) -> str:
+    return f"{count} photo{'' if count == 1 else 's'}"

@@ -21,10 +21,9 @@ class Roles:
         self._environment = environment
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, name: str, module: str) -> int:
-        """Starts a role; its process id."""
+    def start(self, name: str, module: str) -> None:
+        """Starts a role."""
         self._processes[name] = self._started(module)
-        return self._processes[name].pid
 
     def check(self) -> None:
         """Raises RoleDied if one has ended by itself."""
@@ -53,7 +52,10 @@ class Roles:
         finally:
             end(process, wait_s=ROLE_ENDS_S)
         if process.returncode and not stop():
-            raise BadSettings(f"not everyone in {folder} could be enrolled; the reasons are above")
+            raise BadSettings(
+                f"not everyone in {folder} could be enrolled, for the reasons above: mend or take "
+                "out those photos, or start without --enroll"
+            )
 
     def _started(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(

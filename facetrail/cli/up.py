@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import time
@@ -61,17 +62,23 @@ def run(
         url = server.url if server else settings.redis_url
         client, keys = checked(connect(url)), Keys(settings.key_prefix)
         chosen_id(Gallery(client, keys).encoder, settings)
+        worker_name = settings.worker_name or f"{socket.gethostname()}-up-{secrets.token_hex(2)}"
         roles = Roles(
-            os.environ | {"FACETRAIL_REDIS_URL": url or "", "FACETRAIL_CAMERAS": str(camera_file)}
+            os.environ
+            | {
+                "FACETRAIL_REDIS_URL": url or "",
+                "FACETRAIL_CAMERAS": str(camera_file),
+                "FACETRAIL_WORKER_NAME": worker_name,
+            }
         )
         if enroll is not None:
             roles.enrol(enroll, stop)
         stack.callback(roles.end)
-        house = House(client, keys, roles, EventPrinter(as_json=as_json), stop, server)
-        house.live(camera_names, seconds)
+        whole = Whole(client, keys, roles, EventPrinter(as_json=as_json), stop, server)
+        whole.run(camera_names, worker_name, seconds)
 
 
-class House:
+class Whole:
     """The running whole: starts, shows events, stops. server: the Redis that is ours."""
 
     def __init__(
@@ -91,9 +98,10 @@ class House:
         self._server = server
         self._position = newest(client, keys)
 
-    def live(self, cameras: list[str], seconds: float) -> None:
-        worker = self._roles.start("worker", "workers")
-        self._until(lambda: self._worker_is_ready(worker), START_S, "worker")
+    def run(self, cameras: list[str], worker: str, seconds: float) -> None:
+        self._roles.start("worker", "workers")
+        applied = self._keys.applied(worker)
+        self._until(lambda: bool(self._client.exists(applied)), START_S, "worker")
         if not self._stop():
             self._roles.start("ingest", "ingest")
             self._until(lambda: self._is_read(cameras), START_S, "ingest")
@@ -140,10 +148,6 @@ class House:
             self._step()
             if time.monotonic() > deadline:
                 raise RoleDied(f"the {role} was not ready after {limit_s:.0f} s; see its log above")
-
-    def _worker_is_ready(self, pid: int) -> bool:
-        names = self._keys.applied(f"{socket.gethostname()}-{pid}-*")
-        return bool(self._client.keys(names))
 
     def _is_read(self, cameras: list[str]) -> bool:
         return all(self._client.exists(self._keys.lease(camera)) for camera in cameras)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import redis
 import typer.main
 from typer.testing import CliRunner
 
 from facetrail.cli.app import app
+from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.store import Keys
+from index.gallery import Gallery, Photo
 from tests.cli.conftest import Run
 
+PHOTO = Photo(
+    digest="0" * 64,
+    source="ada.jpg",
+    encoding=np.eye(128, dtype="<f4")[0].tobytes(),
+    chip=b"",
+)
 COMMANDS = ["", "up", "ingest", "worker", "enroll", "watch", "people", "people list"]
 COMMANDS += ["people remove"]
 
@@ -88,6 +97,26 @@ def test_a_redis_that_refuses_is_one_sentence(
     done = facetrail("people", "list")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("facetrail: Redis refused (") and done.stderr.count("\n") == 1
+
+
+def test_the_redis_of_a_running_up_is_found_by_the_data_folder(
+    facetrail: Run, tmp_path: Path
+) -> None:
+    # Given the Redis that `up` starts, with somebody in it
+    server = EmbeddedRedis(tmp_path / "data" / "redis")
+    with redis.Redis.from_url(server.start()) as client:
+        Gallery(client, Keys()).enrol("Ada", [PHOTO], encoder="any@0")
+
+    # If a command is told of the data folder only, I expect it to be asked
+    done = facetrail("people", "list", FACETRAIL_REDIS_URL="")
+    server.stop()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Ada" in done.stdout
+
+    # and not when it has ended
+    done = facetrail("people", "list", FACETRAIL_REDIS_URL="")
+    assert done.returncode == 1
+    assert done.stderr.startswith("facetrail: FACETRAIL_REDIS_URL is not set")
 
 
 @pytest.mark.parametrize("role", ["worker", "ingest"])

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import pytest
 import redis
 
@@ -57,8 +58,35 @@ def test_one_person_is_enrolled_by_the_photos_that_can_be_taken(
     assert again.stderr.startswith("  duplicate_photo: ") and "Eileen Collins" in again.stderr
     assert names(gallery) == ["Eileen Collins"]
 
-    # but the same again to do no harm
-    assert facetrail("enroll", "eileen collins", photos / "eileen.png").returncode == 0
+    # but the same again to do no harm, and not to read like a failure
+    again = facetrail("enroll", "eileen collins", photos / "eileen.png")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert again.stdout == "eileen collins: 1 photo enrolled before\n"
+
+
+def test_new_photos_beside_those_of_before_are_counted_apart(
+    facetrail: Run, photos: Path, tmp_path: Path
+) -> None:
+    # Given a folder whose first photo is enrolled, then one more, and one that is none
+    person = tmp_path / "people" / "Grace Hopper"
+    person.mkdir(parents=True)
+    shutil.copy(photos / "grace.jpg", person)
+    assert facetrail("enroll", "--folder", person.parent).returncode == 0
+    larger = cv2.resize(cv2.imread(str(photos / "grace.jpg")), None, fx=1.1, fy=1.1)
+    cv2.imwrite(str(person / "larger.jpg"), larger)
+    shutil.copy(photos / "text.jpg", person)
+
+    # If it is enrolled again, I expect a sentence only for what could not be taken
+    done = facetrail("enroll", "--folder", person.parent)
+    assert done.stdout == "Grace Hopper: 1 photo accepted, 1 enrolled before\n"
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
+    assert done.stderr.startswith("  not_an_image: ")
+
+    # and a photo that is none to harm nobody who is enrolled, nor JSON to say less
+    done = facetrail("enroll", "--folder", person.parent, "--json")
+    assert done.returncode == 0
+    refused = [refusal["reason"] for refusal in json.loads(done.stdout)["rejected"]]
+    assert refused == ["duplicate_photo", "duplicate_photo", "not_an_image"]
 
 
 def test_a_person_without_a_good_photo_is_not_enrolled(

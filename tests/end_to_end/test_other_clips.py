@@ -22,7 +22,7 @@ from index.replica import Replica
 from ingest.camera import Camera
 from ingest.faces.detect import open_detector
 from ingest.faces.face import Detector
-from ingest.send import Item, Outbox
+from ingest.outbox import Item, Outbox
 from ingest.watch import Watch
 from workers.batcher import Batcher
 from workers.encoders.registry import open_encoder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 from collections.abc import Iterator
 
 import msgspec
@@ -57,3 +58,9 @@ def test_a_workers_remote_control_is_off(app: Celery) -> None:
 
 def test_a_message_comes_again_after_the_time_set(app: Celery) -> None:
     assert app.conf.broker_transport_options["visibility_timeout"] == 10
+
+
+def test_an_encrypted_queue_asks_who_is_there() -> None:
+    app = celery_app("rediss://:secret@queue.example:6380/1", key_prefix="x:", redelivery_s=5)
+    with app.connection_for_write() as connection:  # not opened
+        assert connection.ssl == {"ssl_cert_reqs": ssl.CERT_REQUIRED}

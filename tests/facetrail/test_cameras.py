@@ -60,7 +60,7 @@ def test_the_file_of_the_documentation_is_read(write: Write) -> None:
         "    zones: {door: [[0.1, 0.2], [0.5, 0.2], [0.5, 0.9], [0.1, 0.9]]}\n"
         "  yard: {url: webcam:1, enabled: false}\n"
     )
-    lobby = only(path, LOBBY_PASSWORD="hunter2")  # noqa: S106
+    lobby = only(path, LOBBY_PASSWORD="hunter2")
     assert (lobby.name, lobby.fps, lobby.detect_width, lobby.min_face) == ("lobby", 5, 640, 50)
     assert lobby.zones == {"door": [(0.1, 0.2), (0.5, 0.2), (0.5, 0.9), (0.1, 0.9)]}
     assert lobby.url.get_secret_value() == "rtsp://viewer:hunter2@10.0.0.12/stream1"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from facetrail.embedded_redis import EmbeddedRedis, server_binary
+from facetrail.embedded_redis import EmbeddedRedis, running_url, server_binary
 from facetrail.errors import RedisAway
 
 
@@ -49,6 +49,31 @@ def test_nothing_is_left_running_after_stop(server: EmbeddedRedis) -> None:
 
     assert not Path(f"/proc/{pid}").exists()
     assert not Path(server.url.removeprefix("unix://")).parent.exists()
+
+
+def test_it_is_found_by_its_data_folder_while_it_runs(tmp_path: Path) -> None:
+    server = EmbeddedRedis(tmp_path / "redis")
+    assert running_url(tmp_path) is None
+    assert running_url(tmp_path / "nowhere") is None
+    server.start()
+    assert running_url(tmp_path) == server.url
+
+    # neither a second one that can't start nor one stopped before takes that away
+    second = EmbeddedRedis(tmp_path / "redis")
+    with pytest.raises(RedisAway):
+        second.start()
+    second.stop()
+    assert running_url(tmp_path) == server.url
+
+    server.stop()
+    assert running_url(tmp_path) is None
+    assert not (tmp_path / "redis" / "url").exists()
+
+
+def test_what_a_killed_one_wrote_is_not_believed(tmp_path: Path) -> None:
+    (tmp_path / "redis").mkdir()
+    (tmp_path / "redis" / "url").write_text(f"unix://{tmp_path / 'gone.sock'}")
+    assert running_url(tmp_path) is None
 
 
 def test_stopping_twice_does_no_harm(server: EmbeddedRedis) -> None:

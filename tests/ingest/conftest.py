@@ -16,7 +16,7 @@ from examples import simulator
 from ingest.faces.face import Picture
 from tests.ingest.clips import moving, passing, write_clip
 
-PASSWORD = "p@ss:w/rd%"  # noqa: S105
+PASSWORD = "p@ss:w/rd%"
 
 
 class Pauses(threading.Event):

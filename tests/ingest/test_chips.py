@@ -1,4 +1,4 @@
-"""A tracked face becomes the chip that DESIGN.md describes."""
+"""A tracked face becomes the chip that facetrail/wire.py describes."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from facetrail.store import Keys
 from facetrail.wire import FaceChip, TrackEnded
 from tests.ingest.queued import items
 
-PASSWORD = "p@ss:w/rd%hunter2"  # noqa: S105
+PASSWORD = "p@ss:w/rd%hunter2"
 START_S = 60.0
 
 Wait = Callable[..., None]
@@ -96,13 +96,15 @@ def test_one_camera_is_watched_while_another_is_dead(
     assert (offline.camera, offline.cause) == ("yard", "Connection refused")
     _assert_password_is_nowhere(ingest, client, keys, tmp_path)
 
-    # If the process of the first is killed, I expect another, and frames again
+    # If the process of the first is killed, I expect that to be said, another, and frames again
     victims: list[int] = []
     wait_for(lambda: victims.extend(_readers(ingest, face_clip)) or victims)
     (victim,) = victims
     os.kill(victim, signal.SIGKILL)
     wait_for(lambda: len(of_type(client, keys, "camera_online")) == 2, START_S)
     assert not is_there(victim)
+    causes = {e.cause for e in of_type(client, keys, "camera_offline") if e.camera == "lobby"}
+    assert causes == {"its process ended with status -9"}
     assert {client.exists(keys.lease(name)) for name in ("lobby", "yard")} == {1}
 
     # If it is asked to end, I expect nothing to be left, neither process nor lease

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facetrail.wire import MOST_CHIPS, FaceChip, TrackEnded
-from ingest.send import Outbox
+from ingest.outbox import Outbox
 from tests.ingest.wares import chip, ended
 
 

@@ -13,7 +13,8 @@ from facetrail.broker import celery_app
 from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.store import Keys, connect
 from facetrail.wire import MOST_CHIPS, FaceChip, Message
-from ingest.send import Outbox, Sender
+from ingest.outbox import Outbox
+from ingest.send import Sender
 from tests.ingest.queued import messages
 from tests.ingest.wares import chip, ended
 

@@ -14,7 +14,8 @@ import pytest
 
 from facetrail.wire import FaceChip, TrackEnded
 from index.gallery import Gallery, Photo
-from ingest.send import Outbox, Sender
+from ingest.outbox import Outbox
+from ingest.send import Sender
 from tests.workers.conftest import Site, ended, name_of, seen, workers_of
 
 WaitFor = Callable[..., None]

@@ -111,7 +111,7 @@ def test_the_good_chips_of_a_message_are_recognised_beside_the_bad(house: House)
     # I expect the others to be counted, and the track not to wait for these
     assert kinds(house) == ["person_enter", "person_exit"]
     assert [(entry[b"reason"], entry[b"message"]) for entry in house.rejected()] == [
-        (b"chip chip-2: expected shape (112, 112, 3), got (1, 1, 3)", bad[2]),
+        (b"chip chip-2: expected 112x112 pixels, got 1x1", bad[2]),
         (b"chip chip-4 is not a JPEG, or cut short", bad[4]),
     ]
     assert house.client.hget(house.keys.counters, "rejected") == b"2"

@@ -56,7 +56,7 @@ def test_either_of_two_may_be_stopped_without_a_lost_match(
         site.send(item(faces[name], track, number))
 
     # I expect each to enter and to leave once, whichever worker had them. What kombu takes for a
-    # worker that is killed is lost (QUEUE.md, 1), one message at most, and a track can spare it.
+    # worker that is killed is lost, one message at most, and a track can spare it.
     def exits() -> int:
         return len([event for event in site.events("lobby") if event.type == "person_exit"])
 

@@ -40,3 +40,8 @@ def chosen_id(own: str | None, settings: Settings) -> str:
     best = best_on_disk(**settings.models)
     log.info("the best encoder on disk serves", encoder=best.id)
     return best.id
+
+
+def is_on_disk(encoder_id: str, settings: Settings) -> bool:
+    """Whether the weights of an encoder lie on this machine."""
+    return entry_of(encoder_id).file.find(**settings.models) is not None

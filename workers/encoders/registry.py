@@ -13,13 +13,11 @@ import numpy as np
 
 from facetrail.errors import BadEncodings, BadModelFile, EncoderMismatch
 from facetrail.model_files import ModelFile
-from facetrail.wire import Chips, Encodings
+from facetrail.wire import CHIP_SHAPE, Chips, Encodings
 from workers.encoders.runtime import Device, Runtime, open_runtime
 
 if TYPE_CHECKING:
     import keras
-
-CHIP = (112, 112, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ class ServedEncoder:
 
         Raises BadEncodings for chips of another shape or dtype.
         """
-        if chips.dtype != np.uint8 or chips.shape[1:] != CHIP:
+        if chips.dtype != np.uint8 or chips.shape[1:] != CHIP_SHAPE:
             raise BadEncodings(
                 f"expected uint8 chips of shape (n, 112, 112, 3), got {chips.dtype} {chips.shape}"
             )
