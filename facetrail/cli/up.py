@@ -32,6 +32,8 @@ STEP_MS = 200
 PAUSE_S = 1.0
 #: The first start converts the encoder, which takes half a minute on a small machine.
 START_S = 180.0
+#: How long each camera has to say whether it is there, before that is no longer waited for.
+CAMERAS_SAY_S = 15.0
 #: How long the last chips and ends of tracks may take to become events.
 DRAIN_S = 5.0
 
@@ -97,6 +99,7 @@ class Whole:
         self._stop = stop
         self._server = server
         self._position = newest(client, keys)
+        self._heard_of: set[str] = set()
 
     def run(self, cameras: list[str], worker: str, seconds: float) -> None:
         self._roles.start("worker", "workers")
@@ -105,6 +108,7 @@ class Whole:
         if not self._stop():
             self._roles.start("ingest", "ingest")
             self._until(lambda: self._is_read(cameras), START_S, "ingest")
+            self._hear_of(cameras)
             # Of a Redis of ours only: another one's address may hold a password.
             redis = self._server.url if self._server else "FACETRAIL_REDIS_URL"
             log.info("facetrail is up", cameras=len(cameras), redis=redis)
@@ -130,6 +134,7 @@ class Whole:
     def _show(self, block_ms: int | None) -> bool:
         for event in replay(self._client, self._keys, self._position, block_ms=block_ms):
             self._position = event.sequence
+            self._heard_of.add(event.camera)
             self._printer.show(event)
         return True
 
@@ -148,6 +153,14 @@ class Whole:
             self._step()
             if time.monotonic() > deadline:
                 raise RoleDied(f"the {role} was not ready after {limit_s:.0f} s; see its log above")
+
+    def _hear_of(self, cameras: list[str]) -> None:
+        """Until each camera is there, or is not; another host's may stay silent."""
+        deadline = time.monotonic() + CAMERAS_SAY_S
+        while not self._heard_of.issuperset(cameras) and time.monotonic() < deadline:
+            if self._stop():
+                return
+            self._step()
 
     def _is_read(self, cameras: list[str]) -> bool:
         return all(self._client.exists(self._keys.lease(camera)) for camera in cameras)

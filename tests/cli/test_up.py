@@ -72,7 +72,7 @@ def test_it_enrols_shows_events_as_json_and_stops_by_itself(
     start: Start, cameras: Path, people: Path, tmp_path: Path
 ) -> None:
     process = start(
-        "up", "--json", "--cameras", cameras, "--enroll", people, "--seconds", "3",
+        "up", "--json", "--cameras", cameras, "--enroll", people, "--seconds", "5",
         FACETRAIL_LOG_LEVEL="info",
     )  # fmt: skip
     pids: set[int] = set()
