@@ -21,7 +21,7 @@ from facetrail.events import publish
 from facetrail.settings import Settings, read_settings
 from facetrail.store import Keys, connect, waited_for
 from ingest.announce import state_of
-from ingest.faces.detect import open_detector
+from ingest.faces.detect import detector_file
 from ingest.leases import LEASE_S, RENEW_S, Leases
 from ingest.watcher import STOP_S, Watcher
 
@@ -101,8 +101,8 @@ def run(settings: Settings) -> None:
     """Reads cameras until SIGTERM or SIGINT. Raises FacetrailError where it can't begin."""
     cameras = read_cameras(settings.cameras)
     client, keys = connect(settings.redis_url), Keys(settings.key_prefix)
-    # Opened once here, so that a missing model is one sentence and not one for each camera.
-    open_detector(settings.detector, **settings.models)
+    # Looked for once here, so that a missing model is one sentence and not one for each camera.
+    detector_file(settings.detector, **settings.models)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import matplotlib
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import redis
 import skimage.data
 
+from examples import simulator
 from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.store import Keys, connect
 from facetrail.wire import Encoder
@@ -63,10 +65,22 @@ def _folder_of(variable: str) -> Path:
     value = os.environ.get(variable, "")
     if value and Path(value).is_dir():
         return Path(value)
-    sentence = f"{variable}={value!r} names no folder; this test needs what lies there"
+    miss(f"{variable}={value!r} names no folder; this test needs what lies there")
+
+
+def miss(sentence: str) -> NoReturn:
+    """What a test needs is not there: skips at home and fails in CI."""
     if os.environ.get("CI"):
         pytest.fail(sentence)
     pytest.skip(sentence)
+
+
+@pytest.fixture(scope="session")
+def rtsp_server() -> type[simulator.Simulator]:
+    """GStreamer's RTSP server. A missing one skips here and fails in CI."""
+    if not simulator.available():
+        miss("GStreamer's RTSP server is not there; deploy/set_up.sh installs it as root")
+    return simulator.Simulator
 
 
 @pytest.fixture(scope="session")

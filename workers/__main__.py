@@ -19,7 +19,7 @@ from celery import Celery, signals
 
 from facetrail import log as logging
 from facetrail.broker import celery_app
-from facetrail.errors import EncoderMismatch, FacetrailError
+from facetrail.errors import FacetrailError
 from facetrail.settings import Settings, read_settings
 from facetrail.store import Keys, connect, waited_for
 from facetrail.threads import end_process_if_a_thread_fails
@@ -27,7 +27,7 @@ from facetrail.wire import QUEUE, Encoder
 from index.gallery import Gallery
 from index.replica import Replica
 from workers.batcher import Batcher
-from workers.encoders.choice import chosen_encoder, chosen_id, is_on_disk
+from workers.encoders.choice import chosen_encoder, is_here
 from workers.tasks import PAUSE_S, Service, register
 from workers.vote import Votes
 
@@ -57,7 +57,10 @@ def run(settings: Settings) -> int:
 
     def start_anew() -> None:
         # An empty gallery was bound to another encoder than the one opened for it.
-        if settings.encoder is None and gallerys_is_here(service, settings):
+        if settings.encoder is not None:
+            return
+        own = Gallery(service.client, service.keys).encoder
+        if own is not None and is_here(own, settings):
             again.set()
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -85,15 +88,6 @@ def run(settings: Settings) -> int:
 def drawn_name() -> str:
     """Containers on one host's network share its name, and often the process id."""
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
-
-
-def gallerys_is_here(service: Service, settings: Settings) -> bool:
-    """Whether the gallery's encoder could be opened on this machine."""
-    own = Gallery(service.client, service.keys).encoder
-    try:
-        return own is not None and is_on_disk(chosen_id(own, settings), settings)
-    except EncoderMismatch:
-        return False
 
 
 def opened(settings: Settings, name: str, stop: threading.Event) -> Service:

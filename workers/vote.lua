@@ -3,7 +3,7 @@
 -- `publish` of facetrail/publish.lua stands before this text.
 --
 -- KEYS: vote, counted, open, closing, events, snapshot.
--- ARGV[1]: msgpack of a call. Always: op, track, camera, published_at, channel, published (start
+-- ARGV[1]: msgpack of a call. Always: op, track, published_at, channel, published (start
 --   of the key that remembers an event), history, remember. Times are Redis's own: workers on
 --   many hosts need not agree.
 -- op 'chip': number, person ('' for nobody), named (JSON of the person, or null), weight,

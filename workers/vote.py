@@ -112,14 +112,13 @@ class Votes:
 
     def skip(self, chip: FaceChip) -> None:
         """Counts a chip that says nothing, so that its track need not wait for it."""
-        self._call(self._client, _track_of(chip), chip.camera, op="skip", number=chip.number)
+        self._call(self._client, _track_of(chip), op="skip", number=chip.number)
 
     def end(self, ended: TrackEnded) -> None:
         """A track's last word: its vote closes once all chips are counted, or after a while."""
         self._call(
             self._client,
             _track_of(ended),
-            ended.camera,
             op="end",
             sent=ended.chips_sent,
             ended_at=iso(ended.ended_at),
@@ -141,7 +140,7 @@ class Votes:
         self._close(track, "orphan", silent=self._silent_ms if lease else self._orphan_ms)
 
     def _close(self, track: str, op: str, *, silent: int = 0) -> None:
-        self._call(self._client, track, _camera_of(track), op=op, silent=silent)
+        self._call(self._client, track, op=op, silent=silent)
 
     def _call_chip(
         self, pipe: redis.Redis, chip: FaceChip, judgement: Judgement, context: Context
@@ -153,7 +152,6 @@ class Votes:
         self._call(
             pipe,
             track,
-            chip.camera,
             op="chip",
             picture=(
                 self._keys.snapshot(bucket),
@@ -195,7 +193,6 @@ class Votes:
         self,
         client: redis.Redis,
         track: str,
-        camera: str,
         *,
         picture: tuple[str, bytes] | None = None,
         **call: object,
@@ -204,9 +201,8 @@ class Votes:
         call |= self._always
         call |= {
             "track": track,
-            "camera": camera,
             "published_at": iso(time.time_ns()),
-            "channel": self._keys.channel(camera),
+            "channel": self._keys.channel(_camera_of(track)),
         }
         self._script(
             keys=[

@@ -11,6 +11,12 @@ from ingest.faces.face import Detector
 DetectorName = Literal["centerface", "yunet"]
 
 
+def detector_file(name: DetectorName, *, model_dir: Path | None, cache_dir: Path) -> Path:
+    """The verified file of the detector of that name. Raises BadModelFile."""
+    file = yunet.FILE if name == "yunet" else centerface.FILE
+    return file.open(model_dir, cache_dir)
+
+
 def open_detector(
     name: DetectorName,
     *,
@@ -24,8 +30,7 @@ def open_detector(
 
     width: pixels of the longer side that a picture is scaled down to. score: 0 to 1.
     """
+    file = detector_file(name, model_dir=model_dir, cache_dir=cache_dir)
     if name == "yunet":
-        file = yunet.FILE.open(model_dir, cache_dir)
         return yunet.YuNet(file, width=width, score=score)
-    file = centerface.FILE.open(model_dir, cache_dir)
     return centerface.CenterFace(file, width=width, score=score, threads=threads)

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import redis
 
-from examples import simulator
 from facetrail.children import end
 
 START_S = 120.0
@@ -40,14 +39,3 @@ def start(redis_url: str, client: redis.Redis, cache_dir: Path, tmp_path: Path) 
     yield start_role
     for process in reversed(running):
         end(process, wait_s=15.0)
-
-
-@pytest.fixture
-def rtsp_server() -> type[simulator.Simulator]:
-    """GStreamer's RTSP server. A missing one skips here and fails in CI."""
-    if not simulator.available():
-        sentence = "GStreamer's RTSP server is not there; deploy/set_up.sh installs it as root"
-        if os.environ.get("CI"):
-            pytest.fail(sentence)
-        pytest.skip(sentence)
-    return simulator.Simulator

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from examples import simulator
 from examples.scene import sample_clips
 from facetrail.events import EventType, MatchEvent, Person
 
@@ -16,17 +14,6 @@ from facetrail.events import EventType, MatchEvent, Person
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return sample_clips(tmp_path_factory.mktemp("clips"))
-
-
-@pytest.fixture(scope="session")
-def rtsp_server() -> type[simulator.Simulator]:
-    """GStreamer's RTSP server. A missing one skips here and fails in CI."""
-    if not simulator.available():
-        sentence = "GStreamer's RTSP server is not there; deploy/set_up.sh installs it as root"
-        if os.environ.get("CI"):
-            pytest.fail(sentence)
-        pytest.skip(sentence)
-    return simulator.Simulator
 
 
 @pytest.fixture(scope="session")

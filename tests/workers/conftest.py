@@ -44,6 +44,7 @@ CONTEXT = Context(
     people={person.id: person for person in (ADA, BEN)},
 )
 
+Said = Callable[[], list[MatchEvent]]
 VotesOf = Callable[..., Votes]
 
 
@@ -125,6 +126,22 @@ def said(client: redis.Redis, keys: Keys) -> Callable[[], list[MatchEvent]]:
     """`said()`: every event so far."""
 
     return lambda: every_event(client, keys)
+
+
+@pytest.fixture
+def later(client: redis.Redis, keys: Keys) -> Callable[[float], None]:
+    """`later(2)`: every track was last heard of, and is due, two seconds earlier."""
+
+    def shift(seconds: float) -> None:
+        for key in (keys.open_tracks, keys.closing_tracks):
+            for track, _ in client.zrange(key, 0, -1, withscores=True):
+                client.zincrby(key, -seconds * 1000, track)
+
+    return shift
+
+
+def kinds(events: list[MatchEvent]) -> list[str]:
+    return [event.type for event in events]
 
 
 def every_event(client: redis.Redis, keys: Keys) -> list[MatchEvent]:

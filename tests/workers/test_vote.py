@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import count as numbered
 
 import pytest
@@ -18,6 +17,7 @@ from tests.workers.conftest import (
     CONFIRM,
     CONTEXT,
     UNKNOWN,
+    Said,
     VotesOf,
     chip,
     chips,
@@ -27,7 +27,6 @@ from tests.workers.conftest import (
 )
 from workers.vote import Votes
 
-Said = Callable[[], list[MatchEvent]]
 _tracks = numbered(1)
 
 

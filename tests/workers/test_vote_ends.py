@@ -8,30 +8,24 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from facetrail.events import MatchEvent
 from facetrail.store import Keys
 from facetrail.wire import FaceChip, TrackEnded
-from tests.workers.conftest import ADA, CONFIRM, EPOCH, UNKNOWN, VotesOf, chip, chips, count, ended
+from tests.workers.conftest import (
+    ADA,
+    CONFIRM,
+    EPOCH,
+    UNKNOWN,
+    Said,
+    VotesOf,
+    chip,
+    chips,
+    count,
+    ended,
+    kinds,
+)
 from workers.vote import GRACE_MS, ORPHAN_S, PATIENCE_MS, SILENT_S, Votes
 
-Said = Callable[[], list[MatchEvent]]
 TRACK = f"lobby/{EPOCH}/1".encode()
-
-
-@pytest.fixture
-def later(client: redis.Redis, keys: Keys) -> Callable[[float], None]:
-    """`later(2)`: every track was last heard of, and is due, two seconds earlier."""
-
-    def shift(seconds: float) -> None:
-        for key in (keys.open_tracks, keys.closing_tracks):
-            for track, _ in client.zrange(key, 0, -1, withscores=True):
-                client.zincrby(key, -seconds * 1000, track)
-
-    return shift
-
-
-def kinds(events: list[MatchEvent]) -> list[str]:
-    return [event.type for event in events]
 
 
 def test_the_exit_comes_with_the_last_chip(votes: Votes, said: Said) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -21,6 +20,7 @@ from tests.workers.conftest import (
     CONTEXT,
     EPOCH,
     UNKNOWN,
+    Said,
     VotesOf,
     chip,
     chips,
@@ -30,7 +30,6 @@ from tests.workers.conftest import (
 )
 from workers.vote import Votes
 
-Said = Callable[[], list[MatchEvent]]
 NAMES = [
     'Ada "the first"',
     "back\\slash",

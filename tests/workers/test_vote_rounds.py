@@ -13,17 +13,16 @@ from tests.workers.conftest import (
     CONFIRM,
     EPOCH,
     UNKNOWN,
+    Said,
     VotesOf,
     chip,
     chips,
     count,
     ended,
+    kinds,
     workers_of,
 )
-from tests.workers.test_vote_ends import Said, kinds, later
 from workers.vote import SILENT_S, Votes
-
-__all__ = ["later"]
 
 
 def test_a_track_that_was_silent_and_lives_on_enters_again(

@@ -42,6 +42,9 @@ def chosen_id(own: str | None, settings: Settings) -> str:
     return best.id
 
 
-def is_on_disk(encoder_id: str, settings: Settings) -> bool:
-    """Whether the weights of an encoder lie on this machine."""
-    return entry_of(encoder_id).file.find(**settings.models) is not None
+def is_here(encoder_id: str, settings: Settings) -> bool:
+    """Whether an encoder is known and its weights lie on this machine."""
+    try:
+        return entry_of(encoder_id).file.find(**settings.models) is not None
+    except EncoderMismatch:
+        return False
