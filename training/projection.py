@@ -1,6 +1,7 @@
-"""Fits the orthonormal projection of retail0095's 256 numbers to 128.
+"""Fits the orthonormal projection of an encoder's features to 128 numbers.
 
-    python -m training.projection --images lfw/images --chips celebs --leave-out lfw/pairs.txt
+    python -m training.projection --encoder retail0095 --images lfw/images --chips celebs \\
+        --leave-out lfw/pairs.txt
 
 An uncentred SVD of unit encodings: of all orthonormal projections the one that keeps most of
 their length, and so of their inner products. People named in the pairs file are left out, so
@@ -22,15 +23,19 @@ from facetrail.wire import Chips
 from ingest.faces.detect import open_detector
 from training.faces import central_chips, read_photo
 from training.lfw import Pair, read_pairs
-from workers.encoders import retail0095
-from workers.encoders.base import Crop
+from workers.encoders import combined, retail0095
 from workers.encoders.registry import entry_of
 
 BATCH = 64
+#: What makes an encoder's features, and where their projection lies.
+PROJECTED = {
+    "retail0095": (retail0095.features, retail0095.PROJECTION),
+    "combined": (combined.both, combined.PROJECTION),
+}
 
 
 def fitted(encodings: NDArray[np.float32], numbers: int = 128) -> NDArray[np.float32]:
-    """The float32 `(256, numbers)` with orthonormal columns, of unit encodings `(n, 256)`.
+    """The float32 `(m, numbers)` with orthonormal columns, of features `(n, m)`.
 
     Raises ValueError for fewer encodings than numbers.
     """
@@ -56,23 +61,18 @@ def photos_of(folder: Path, left_out: set[str]) -> list[Path]:
     ]
 
 
-def unit_encodings(chips: Chips, network: keras.Model) -> NDArray[np.float32]:
-    """Float32 `(n, 256)` of chips `(n, 112, 112, 3)`."""
-    crop = Crop(retail0095.CROP_ROWS, retail0095.CROP_COLUMNS)
-    parts = [
-        np.asarray(network(crop(chips[i : i + BATCH].astype(np.float32))[..., ::-1]))
-        for i in range(0, len(chips), BATCH)
-    ]
-    encodings = np.concatenate(parts)
-    return np.asarray(encodings / np.linalg.norm(encodings, axis=1, keepdims=True), np.float32)
+def features_of(chips: Chips, network: keras.Model) -> NDArray[np.float32]:
+    """Float32 `(n, m)` of chips `(n, 112, 112, 3)`."""
+    batches = (chips[i : i + BATCH].astype(np.float32) for i in range(0, len(chips), BATCH))
+    return np.concatenate([np.asarray(network(batch), np.float32) for batch in batches])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Fits retail0095's projection to 128 numbers.")
+    parser = argparse.ArgumentParser(description="Fits an encoder's projection to 128 numbers.")
+    parser.add_argument("--encoder", choices=tuple(PROJECTED), required=True)
     parser.add_argument("--images", type=Path, required=True, help="photos, a folder per person")
     parser.add_argument("--chips", type=Path, required=True, help="aligned, a folder per person")
     parser.add_argument("--leave-out", type=Path, required=True, help="a pairs file of --images")
-    parser.add_argument("--to", type=Path, default=retail0095.PROJECTION)
     given = parser.parse_args()
     settings = read_settings()
     log.configure(level=settings.log_level)
@@ -80,12 +80,13 @@ def main() -> None:
     detector = open_detector("centerface", threads=2, **settings.models)
     _, aligned = central_chips(photos_of(given.images, left_out), detector)
     ready = [read_photo(path) for path in photos_of(given.chips, left_out)]
-    network = retail0095.network(entry_of("retail0095").file.open(**settings.models))
-    encodings = unit_encodings(np.concatenate([aligned, ready]), network)
-    projection = fitted(encodings)
-    np.save(given.to, projection)
-    kept = np.mean(np.linalg.norm(encodings @ projection, axis=1))
-    print(f"{len(aligned)} photos, {len(ready)} chips; length kept {kept:.4f}")
+    network, to = PROJECTED[given.encoder]
+    weights = entry_of(given.encoder).open(**settings.models)
+    features = features_of(np.concatenate([aligned, ready]), network(*weights))
+    projection = fitted(features)
+    np.save(to, projection)
+    kept = np.linalg.norm(features @ projection, axis=1) / np.linalg.norm(features, axis=1)
+    print(f"{len(aligned)} photos, {len(ready)} chips; length kept {np.mean(kept):.4f}")
 
 
 if __name__ == "__main__":

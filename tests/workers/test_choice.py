@@ -20,7 +20,7 @@ Name = Literal["dlib_resnet", "retail0095"]
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A model folder with a file called like the best encoder's."""
     monkeypatch.delenv("FACETRAIL_ENCODER", raising=False)
-    (tmp_path / entry_of("retail0095").file.name).touch()
+    (tmp_path / entry_of("retail0095").files[0].name).touch()
     return tmp_path
 
 

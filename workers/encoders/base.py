@@ -87,12 +87,26 @@ def set_weights_in_order(model: keras.Model, arrays: Iterable[NDArray[np.float32
         weight.assign(array)
 
 
-def encoder_around(network: keras.Model, crop: Crop, *, name: str) -> keras.Model:
+def projected(features: keras.Model, projection: NDArray[np.float32]) -> keras.Model:
+    """Chips to the features, `(n, m)`, through an orthonormal `(m, 128)`."""
+    chips = keras.Input((112, 112, 3), name="chips")
+    dense = layers.Dense(projection.shape[1], use_bias=False, name="projection")
+    x = dense(features(chips))
+    dense.set_weights([projection])
+    return keras.Model(chips, x, name=f"{features.name}_projected")
+
+
+def cropped(network: keras.Model, crop: Crop) -> keras.Model:
+    """Chips, `(n, 112, 112, 3)`, to what a network says of their crop."""
+    chips = keras.Input((112, 112, 3), name="chips")
+    return keras.Model(chips, network(crop(chips)), name=f"{network.name}_cropped")
+
+
+def encoder_of(features: keras.Model, *, name: str) -> keras.Model:
     """The whole encoder: chips in, encodings of length 1 out.
 
     Input: uint8 or float `(n, 112, 112, 3)`, RGB, 0 to 255. Output: float32 `(n, 128)`.
     """
     chips = keras.Input((112, 112, 3), name="chips", dtype="float32")
-    x = network(crop(chips))
-    x = layers.UnitNormalization(name="unit")(x)
+    x = layers.UnitNormalization(name="unit")(features(chips))
     return keras.Model(chips, x, name=name)

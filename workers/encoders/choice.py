@@ -45,6 +45,6 @@ def chosen_id(own: str | None, settings: Settings) -> str:
 def is_here(encoder_id: str, settings: Settings) -> bool:
     """Whether an encoder is known and its weights lie on this machine."""
     try:
-        return entry_of(encoder_id).file.find(**settings.models) is not None
+        return entry_of(encoder_id).is_here(**settings.models)
     except EncoderMismatch:
         return False

@@ -13,7 +13,14 @@ from pathlib import Path
 import keras
 from keras import layers, ops
 
-from workers.encoders.base import Axis, Crop, Tensor, encoder_around, set_weights_in_order
+from workers.encoders.base import (
+    Axis,
+    Crop,
+    Tensor,
+    cropped,
+    encoder_of,
+    set_weights_in_order,
+)
 from workers.encoders.dlib_file import read_weights
 
 SIDE = 150
@@ -37,7 +44,7 @@ CROP_COLUMNS = Axis(SIDE, start=6.6 / 1.449, step=1 / 1.449)
 def dlib_resnet(weights: Path) -> keras.Model:
     """The encoder: `(n, 112, 112, 3)` chips to `(n, 128)` of length 1."""
     crop = Crop(CROP_ROWS, CROP_COLUMNS, name="crop")
-    return encoder_around(network(weights), crop, name="dlib_resnet")
+    return encoder_of(cropped(network(weights), crop), name="dlib_resnet")
 
 
 def network(weights: Path | None = None) -> keras.Model:

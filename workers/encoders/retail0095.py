@@ -16,7 +16,15 @@ from keras import layers
 from numpy.typing import NDArray
 
 from facetrail.errors import BadModelFile
-from workers.encoders.base import Axis, Crop, Tensor, encoder_around, set_weights_in_order
+from workers.encoders.base import (
+    Axis,
+    Crop,
+    Tensor,
+    cropped,
+    encoder_of,
+    projected,
+    set_weights_in_order,
+)
 
 SIDE = 128
 NUMBERS = 256
@@ -37,21 +45,15 @@ CROP_COLUMNS = Axis(SIDE, start=8 + 96 / SIDE / 2 - 0.5, step=96 / SIDE)
 
 def retail0095(weights: Path) -> keras.Model:
     """The encoder: `(n, 112, 112, 3)` chips to `(n, 128)` of length 1."""
-    return encoder_around(
-        projected(network(weights), np.load(PROJECTION)),
-        Crop(CROP_ROWS, CROP_COLUMNS, name="crop"),
-        name="retail0095",
-    )
+    return encoder_of(projected(features(weights), np.load(PROJECTION)), name="retail0095")
 
 
-def projected(network: keras.Model, projection: NDArray[np.float32]) -> keras.Model:
-    """RGB in; the network's numbers of length 1 through an orthonormal `(256, 128)`."""
+def features(weights: Path) -> keras.Model:
+    """Chips to the network's own `(n, 256)`, of length 1."""
     picture = keras.Input((SIDE, SIDE, 3), name="picture")
-    x = layers.UnitNormalization(name="unit_256")(network(picture[..., ::-1]))
-    dense = layers.Dense(projection.shape[1], use_bias=False, name="projection")
-    x = dense(x)
-    dense.set_weights([projection])
-    return keras.Model(picture, x, name="retail0095_projected")
+    x = layers.UnitNormalization(name="unit_256")(network(weights)(picture[..., ::-1]))
+    whole = keras.Model(picture, x, name="retail0095_unit")
+    return cropped(whole, Crop(CROP_ROWS, CROP_COLUMNS, name="crop"))
 
 
 def network(weights: Path | None = None) -> keras.Model:

@@ -61,7 +61,7 @@ def test_a_file_of_another_network_is_refused(tmp_path: Path, data: bytes, why: 
 
 
 def test_the_real_file_cut_anywhere_is_refused(cache_dir: Path, tmp_path: Path) -> None:
-    data = entry_of("dlib_resnet").file.open(None, cache_dir).read_bytes()
+    data = entry_of("dlib_resnet").files[0].open(None, cache_dir).read_bytes()
     path = tmp_path / "cut.dat"
     for end in np.linspace(0, len(data) - 1000, 20).astype(int):
         path.write_bytes(data[:end])
@@ -70,7 +70,7 @@ def test_the_real_file_cut_anywhere_is_refused(cache_dir: Path, tmp_path: Path) 
 
 
 def test_affine_layers_are_folded_into_the_convolutions(cache_dir: Path) -> None:
-    arrays = list(read_weights(entry_of("dlib_resnet").file.open(None, cache_dir)))
+    arrays = list(read_weights(entry_of("dlib_resnet").files[0].open(None, cache_dir)))
     assert len(arrays) == 29 * 2 + 1
     assert [array.shape for array in arrays[:2]] == [(7, 7, 3, 32), (32,)]
     assert arrays[-1].shape == (256, 128)

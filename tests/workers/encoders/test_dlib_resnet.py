@@ -18,7 +18,7 @@ from workers.encoders.registry import entry_of, open_encoder
 
 @pytest.fixture(scope="module")
 def weights(cache_dir: Path) -> Path:
-    return entry_of("dlib_resnet").file.open(None, cache_dir)
+    return entry_of("dlib_resnet").files[0].open(None, cache_dir)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_its_crop_is_dlibs_own(model: keras.Model) -> None:
     dlibs = np.array(
         [[47.549, 46.599], [100.476, 46.599], [74.013, 76.563], [50.415, 103.023], [97.61, 103.023]]
     )
-    crop = model.get_layer("crop")
+    crop = model.get_layer("dlib_resnet_network_cropped").get_layer("crop")
     start = np.array([crop.columns.start, crop.rows.start])
     step = np.array([crop.columns.step, crop.rows.step])
 

@@ -39,7 +39,7 @@ def test_the_best_on_disk_is_chosen(tmp_path: Path) -> None:
     # If the recommended one lies in the model folder, or in the cache
     for folder in (tmp_path / "models", tmp_path / "cache" / "models"):
         folder.mkdir(parents=True)
-        (folder / entry_of("retail0095").file.name).touch()
+        (folder / entry_of("retail0095").files[0].name).touch()
 
     # I expect it
     for places in ((tmp_path / "models", tmp_path), (None, tmp_path / "cache")):
@@ -62,7 +62,7 @@ def test_a_missing_file_is_one_sentence_with_the_mend(tmp_path: Path) -> None:
 )
 def test_a_damaged_file_is_one_sentence_with_the_mend(tmp_path: Path, cut: int, what: str) -> None:
     # Given the embedded default's file, damaged, where it is looked for first
-    file = entry_of("dlib_resnet").file
+    file = entry_of("dlib_resnet").files[0]
     data = bytearray(file.open(None, tmp_path).read_bytes())
     data[5000] ^= 1
     (tmp_path / file.name).write_bytes(data[: len(data) - cut])

@@ -16,7 +16,7 @@ from workers.encoders.retail0095 import PROJECTION, network, retail0095
 
 @pytest.fixture(scope="module")
 def weights(model_dir: Path, cache_dir: Path) -> Path:
-    return entry_of("retail0095").file.open(model_dir, cache_dir)
+    return entry_of("retail0095").files[0].open(model_dir, cache_dir)
 
 
 @pytest.fixture(scope="module")

@@ -91,7 +91,7 @@ def test_tensorflow_answers_as_openvino_does(
     encoder: Encoder, chips: Chips, cache_dir: Path
 ) -> None:
     entry = entry_of("dlib_resnet")
-    runtime = TensorFlowRuntime(entry.build(entry.file.open(None, cache_dir)))
+    runtime = TensorFlowRuntime(entry.build(*entry.open(None, cache_dir)))
     expected = encoder.encode(chips)
     for count in (5, 1, 3):  # filled up to 8, 1 and 4
         found = runtime.run(chips[:count])
