@@ -7,6 +7,7 @@ Every error this project raises on purpose.
   + BadMessage           bytes off the queue can't be read; set aside with the reason
   + BadPicture           a photo or chip can't be used; `reason` says why in one word
   + BadModelFile         missing, cut short, altered or of another network
+  + TrainingStopped      training can't go on; the last good checkpoint stays
   + BadEncodings         wrong shape, dtype or length; a caller's mistake
   + GalleryError         the gallery refused a change; nothing was changed
     - EncoderMismatch    the gallery belongs to another encoder
@@ -51,6 +52,10 @@ class BadModelFile(FacetrailError):
 
 class BadEncodings(FacetrailError):
     """Encodings of the wrong shape, dtype or length."""
+
+
+class TrainingStopped(FacetrailError):
+    """Training can't go on; the last good checkpoint stays."""
 
 
 class GalleryError(FacetrailError):

@@ -1,0 +1,155 @@
+"""Trains an encoder: photos in, one `.keras` file out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+import structlog
+
+from facetrail.errors import BadSettings, TrainingStopped
+from facetrail.wire import Encoder
+from training.aside import written_aside
+from training.augmentation import Augmentation
+from training.batches import Batches
+from training.checkpoint import Checkpoints, State, same_plan, save_model
+from training.distillation import DistilledTripletLoss
+from training.half import halve
+from training.held_out import HeldOut, split
+from training.labelled import LabelledChips
+from training.plan import Plan
+from training.triplet import TripletLoss
+from training.watching import ProgressBar, Watching
+from workers.encoders.nn4_small2 import nn4_small2
+
+WARM_UP = 0.05  # share of all batches in which the learning rate grows
+DECAY = 0.01  # AdamW's
+AUGMENTATION = Augmentation()
+
+log = structlog.get_logger(__name__)
+
+
+def train(
+    data: LabelledChips, plan: Plan, run: Path, *, inputs: str, teacher: Encoder | None
+) -> State:
+    """Trains until the plan is done, from the run's last checkpoint if there is one.
+
+    run: the folder of checkpoints, curves and TensorBoard's log. inputs: names the data; a run
+    goes on with the same only. Raises BadSettings where nothing can be learned or the plan is
+    another, TrainingStopped.
+    """
+    taught, held_out = split(data, plan.held_out, plan.seed)
+    check(taught, teacher is not None)
+    checkpoints = Checkpoints(run)
+    described = {
+        **asdict(plan),
+        **asdict(AUGMENTATION),
+        "inputs": inputs,
+        "teacher": teacher.id if teacher else None,
+    }
+    model, state = _resumed(checkpoints, described)
+    batches = Batches(
+        taught,
+        plan.batch,
+        teacher=teacher,
+        augmentation=AUGMENTATION,
+        seed=plan.seed,
+        passed=len(state.passes),
+    )
+    if model is None:
+        model = _compiled(plan, steps=plan.passes * len(batches), teacher=teacher)
+    return _fit(model, batches, plan, checkpoints, held_out, state)
+
+
+def check(data: LabelledChips, taught: bool) -> None:
+    """Raises BadSettings for photos from which nothing can be learned."""
+    people, several = len(data.people_with(1)), len(data.people_with(2))
+    if not taught and (people < 2 or not several):
+        raise BadSettings(
+            f"there are {people} people, {several} of them with two photos or more: triplets "
+            "need two people and two photos of one; add photos, or name a --teacher"
+        )
+    if not len(data.chips):
+        raise BadSettings("no photo shows a face: name folders with photos of faces")
+    log.info("training", chips=len(data.chips), people=people, with_several_photos=several)
+
+
+def _resumed(checkpoints: Checkpoints, plan: dict[str, object]) -> tuple[keras.Model | None, State]:
+    """Raises BadSettings if the run was begun with another plan, TrainingStopped."""
+    found = checkpoints.last()
+    if found is None:
+        return None, State(plan, [])
+    path, state = found
+    if difference := same_plan(state.plan, plan):
+        raise BadSettings(
+            f"{checkpoints.run} was begun differently ({difference}): name another --run, or "
+            "delete it to begin anew"
+        )
+    try:
+        model = keras.saving.load_model(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise TrainingStopped(
+            f"{path} can't be read ({error}): delete its folder to go on from the one before"
+        ) from error
+    log.info("training goes on", passes=len(state.passes))
+    return model, state
+
+
+def _compiled(plan: Plan, *, steps: int, teacher: Encoder | None) -> keras.Model:
+    keras.utils.set_random_seed(plan.seed)
+    model = nn4_small2(classic=plan.classic)
+    warm_up = round(WARM_UP * steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, steps - warm_up, warmup_target=plan.rate, warmup_steps=warm_up
+    )
+    loss = (
+        DistilledTripletLoss(plan.mining, plan.alpha, plan.triplet_weight)
+        if teacher
+        else TripletLoss(plan.mining, plan.alpha)
+    )
+    model.compile(keras.optimizers.AdamW(rate, weight_decay=DECAY), loss, jit_compile=False)
+    return model
+
+
+def _fit(
+    model: keras.Model,
+    batches: Batches,
+    plan: Plan,
+    checkpoints: Checkpoints,
+    held_out: HeldOut | None,
+    state: State,
+) -> State:
+    watching = Watching(checkpoints, held_out, state, patience=plan.patience)
+    bar = ProgressBar()
+    board = keras.callbacks.TensorBoard(str(checkpoints.run / "tensorboard"), write_graph=False)
+    try:
+        model.fit(
+            batches,
+            epochs=plan.passes,
+            initial_epoch=len(state.passes),
+            callbacks=[watching, bar, board],
+            verbose=0,
+        )
+    finally:
+        bar.close()
+    return watching.state
+
+
+def export(state: State, run: Path, to: Path, *, half: bool) -> None:
+    """Writes the best pass's encoder, without its optimizer. Raises TrainingStopped."""
+    if state.best is None:
+        raise TrainingStopped(f"{run} has no pass that could be exported: train at least one")
+    model = keras.saving.load_model(
+        Checkpoints(run).of(state.best.number) / "model.keras", compile=False
+    )
+    with written_aside(to) as aside:
+        whole = aside.with_suffix(".keras")
+        try:
+            save_model(model, whole)
+            if half:
+                halve(whole, aside)
+            else:
+                whole.rename(aside)
+        finally:
+            whole.unlink(missing_ok=True)
