@@ -1,7 +1,7 @@
 """Where a model's file lies, and whether it is the one meant.
 
-Looked for in this order: an explicit path, `FACETRAIL_MODEL_DIR`, the user's cache, the
-package of the registry that carries it.
+Looked for in this order: an explicit path, `FACETRAIL_MODEL_DIR`, the user's cache, which is
+where `facetrail models fetch` downloads to, the package of the registry that carries it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ class ModelFile:
     """One file of weights that the project knows.
 
     name: the file's name. size: bytes. source: where a user gets it, as a sentence.
-    package: the distribution that carries it, if one does.
+    package: the distribution that carries it, if one does. url: its public address, if it has
+    one; model: the name by which `facetrail models fetch` then gets it.
     """
 
     name: str
@@ -29,6 +30,8 @@ class ModelFile:
     licence: str
     source: str
     package: str | None = None
+    url: str | None = None
+    model: str | None = None
 
     def find(self, model_dir: Path | None, cache_dir: Path) -> Path | None:
         """Where the file lies, or None; not yet verified."""
@@ -37,38 +40,58 @@ class ModelFile:
     def _places(self, model_dir: Path | None, cache_dir: Path) -> Iterator[Path]:
         if model_dir is not None:
             yield model_dir / self.name
-        yield cache_dir / "models" / self.name
+        yield downloads(cache_dir) / self.name
         if self.package is not None:
             yield from _carried(self.package, self.name)
 
-    def open(self, model_dir: Path | None, cache_dir: Path) -> Path:
-        """The path of the verified file. Raises BadModelFile."""
-        path = self.find(model_dir, cache_dir)
-        if path is None:
-            raise BadModelFile(
-                f"{self.name} is not on this machine: {self.source}, "
-                "and name its folder in FACETRAIL_MODEL_DIR"
-            )
-        self.verify(path)
-        return path
+    def open(self, model_dir: Path | None, cache_dir: Path, *, path: Path | None = None) -> Path:
+        """The path of the verified file. Raises BadModelFile.
+
+        path: an explicit one, of any name; then nothing else is looked at.
+        """
+        found = path or self.find(model_dir, cache_dir)
+        if found is None:
+            raise BadModelFile(f"{self.name} is not on this machine: {self.mend()}")
+        if not found.is_file():
+            raise BadModelFile(f"{found} is not a file: name one that is {self.name}")
+        self.verify(found)
+        return found
 
     def verify(self, path: Path) -> None:
         """Raises BadModelFile, saying how the file differs from the one meant."""
+        if (difference := self.difference(path)) is not None:
+            get = self._fetch() + self.source
+            raise BadModelFile(f"{path} {difference}; delete it and get it again: {get}")
+
+    def difference(self, path: Path) -> str | None:
+        """How a file differs from the one meant, as the end of a sentence; None: not at all."""
         size = path.stat().st_size
         if size != self.size:
             kind = "cut short" if size < self.size else "not the file meant"
-            raise BadModelFile(
-                f"{path} is {kind}: expected {self.size} bytes, got {size}; {self._mend()}"
-            )
+            return f"is {kind}: expected {self.size} bytes, got {size}"
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != self.sha256:
-            raise BadModelFile(
-                f"{path} was altered: expected SHA-256 {self.sha256}, got {found}; {self._mend()}"
-            )
+            return f"was altered: expected SHA-256 {self.sha256}, got {found}"
+        return None
 
-    def _mend(self) -> str:
-        return f"delete it and get it again: {self.source}"
+    def mend(self) -> str:
+        """What to do where the file is missing, as the end of a sentence."""
+        return self._fetch() + self.by_hand()
+
+    def by_hand(self) -> str:
+        """What to do where it can't be fetched, as the end of a sentence."""
+        return f"{self.source}, and name its folder in FACETRAIL_MODEL_DIR"
+
+    def _fetch(self) -> str:
+        if self.url is None or self.model is None:
+            return ""
+        return f"run `facetrail models fetch {self.model}`, or "
+
+
+def downloads(cache_dir: Path) -> Path:
+    """The folder that files are downloaded to."""
+    return cache_dir / "models"
 
 
 def _carried(package: str, name: str) -> Iterator[Path]:

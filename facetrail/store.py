@@ -181,6 +181,10 @@ class Keys:
         """Hash: photo's SHA-256 to the person it is enrolled for."""
         return f"{self.prefix}gallery:digests:{{{self.gallery_log}}}"
 
+    def encoder(self, encoder_id: str) -> str:
+        """JSON: the threshold and margin that hold in place of the encoder's own."""
+        return f"{self.prefix}encoder:{{{self.gallery_log}}}:{encoder_id}"
+
     def lease(self, camera: str) -> str:
         return f"{self.prefix}camera:{camera}"
 

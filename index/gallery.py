@@ -1,8 +1,8 @@
 """Who is enrolled: the truth, in Redis, with its log of changes.
 
 An entry of the log says whose data changed, never what it was: a follower reads the truth of
-that person, so applying an entry twice, or late, ends in the same state, and nothing that was
-erased lives on in the log.
+that person, or of that encoder's calibration, so applying an entry twice, or late, ends in the
+same state, and nothing that was erased lives on in the log.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ import redis
 from facetrail.errors import EncoderMismatch, GalleryError, NoSuchPerson
 from facetrail.store import Keys
 from facetrail.wire import Encodings
+from index.calibration import Calibration
 
 MOST_NAME = 200  # characters
 
 _ENROL = Path(__file__).with_name("enrol.lua").read_text()
 _REMOVE = Path(__file__).with_name("remove.lua").read_text()
+_CALIBRATE = Path(__file__).with_name("calibrate.lua").read_text()
 
 
 class EnrolledPerson(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,20 +57,22 @@ class Photo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One entry of the log: this person's data changed."""
+    """One entry of the log: this person's data changed, or this encoder's calibration."""
 
     position: str
-    person: str
+    person: str | None = None
+    encoder: str | None = None
 
 
 class Gallery:
-    """People, their encodings and their chips, bound to one encoder."""
+    """People, their encodings and their chips, bound to one encoder; and its calibration."""
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self.client = client
         self.keys = keys
         self._enrol = client.register_script(_ENROL)
         self._remove = client.register_script(_REMOVE)
+        self._calibrate = client.register_script(_CALIBRATE)
 
     @property
     def encoder(self) -> str | None:
@@ -120,6 +124,32 @@ class Gallery:
         person = self.named(name)
         self._remove(keys=self._keys_of(person.id), args=[person.id, _spelling(name)])
         return person
+
+    def calibration(self, encoder: str) -> Calibration | None:
+        """What holds for an encoder's id in place of its own; None if nothing does.
+
+        Raises GalleryError if it can't be read.
+        """
+        found = self.client.get(self.keys.encoder(encoder))
+        try:
+            return None if found is None else msgspec.json.decode(found, type=Calibration)
+        except msgspec.MsgspecError as error:
+            raise GalleryError(
+                f"the calibration of encoder {encoder} in Redis can't be read ({error}): "
+                "`facetrail calibrate --reset` removes it"
+            ) from error
+
+    def calibrate(self, encoder: str, calibration: Calibration) -> None:
+        """Sets what holds for an encoder's id; every worker follows."""
+        self._calibrate(
+            keys=[self.keys.gallery_log, self.keys.encoder(encoder)],
+            args=[encoder, msgspec.json.encode(calibration)],
+        )
+
+    def reset_calibration(self, encoder: str) -> bool:
+        """The encoder's own values hold again; False if they did."""
+        keys = [self.keys.gallery_log, self.keys.encoder(encoder)]
+        return self._calibrate(keys=keys, args=[encoder, ""]) is not None
 
     def _keys_of(self, person: str) -> list[str]:
         return [
@@ -177,7 +207,8 @@ class Gallery:
         found = self.client.xread({self.keys.gallery_log: after}, count=1000, block=block_ms)
         entries: Iterable[tuple[bytes, dict[bytes, bytes]]] = found[0][1] if found else []
         for position, fields in entries:
-            yield Change(position.decode(), fields[b"person"].decode())
+            person, encoder = (fields.get(name, b"").decode() for name in (b"person", b"encoder"))
+            yield Change(position.decode(), person or None, encoder or None)
 
 
 def checked_name(name: str) -> str:

@@ -11,10 +11,11 @@ import numpy as np
 import redis
 import structlog
 
-from facetrail.errors import BadEncodings, EncoderMismatch, NoSuchPerson
+from facetrail.errors import BadEncodings, EncoderMismatch, GalleryError, NoSuchPerson
 from facetrail.events import Person
 from facetrail.store import Keys
 from facetrail.wire import Encodings
+from index.calibration import Calibration
 from index.face_index import NUMBERS, FaceIndex, checked
 from index.gallery import Change, Gallery
 
@@ -28,21 +29,28 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The gallery at one position of its log; never changed."""
+    """The gallery at one position of its log; never changed.
+
+    calibration: what holds in place of the encoder's own threshold and margin; None: they do.
+    """
 
     position: str
     index: FaceIndex
     people: dict[str, Person]
+    calibration: Calibration | None = None
 
 
 class Replica:
     """Keeps `view` at most one reading of the log behind the truth.
 
-    worker: under whose name the applied position is published. encoder: the id whose
-    encodings this worker can search; a gallery of another is refused.
+    worker: under whose name the applied position is published; None for a command, which reads
+    once and says nothing. encoder: the id whose encodings can be searched; a gallery of another
+    is refused.
     """
 
-    def __init__(self, client: redis.Redis, keys: Keys, *, worker: str, encoder: str) -> None:
+    def __init__(
+        self, client: redis.Redis, keys: Keys, *, worker: str | None, encoder: str
+    ) -> None:
         self._client = client
         self._keys = keys
         self._gallery = Gallery(client, keys)
@@ -50,6 +58,7 @@ class Replica:
         self._encoder = encoder
         self._people: dict[str, Person] = {}
         self._encodings: dict[str, Encodings] = {}
+        self._calibration: Calibration | None = None
         self.view = View("0-0", FaceIndex([], np.empty((0, NUMBERS), np.float32)), {})
 
     def load(self) -> None:
@@ -60,7 +69,12 @@ class Replica:
         self._encodings.clear()
         for person in self._gallery.people():
             self._read(person.id)
+        self._read_calibration()
         self._swap(position)
+
+    def encodings(self) -> dict[str, Encodings]:
+        """Float32 `(k, 128)` of the k photos of each person, by id."""
+        return dict(self._encodings)
 
     def step(self, block_ms: int = BLOCK_MS) -> None:
         """Applies what the log has, waiting `block_ms` for something."""
@@ -96,8 +110,10 @@ class Replica:
             self._encodings.clear()
             self._swap(self.view.position)
             raise
-        for person in {change.person for change in changes}:
+        for person in {change.person for change in changes if change.person is not None}:
             self._read(person)
+        if self._encoder in {change.encoder for change in changes}:
+            self._read_calibration()
         self._swap(changes[-1].position)
 
     def _check_encoder(self) -> None:
@@ -127,13 +143,24 @@ class Replica:
             )
             self._encodings[person_id] = encodings
 
+    def _read_calibration(self) -> None:
+        try:
+            self._calibration = self._gallery.calibration(self._encoder)
+        except GalleryError as error:
+            self._calibration = None
+            log.error("the encoder's own threshold and margin hold", error=str(error))
+
     def _swap(self, position: str) -> None:
         """Builds the next view aside; readers keep theirs until they look again."""
         people = [person for person, rows in self._encodings.items() for _ in rows]
         rows = list(self._encodings.values()) or [np.empty((0, NUMBERS), np.float32)]
-        self.view = View(position, FaceIndex(people, np.concatenate(rows)), dict(self._people))
+        index = FaceIndex(people, np.concatenate(rows))
+        self.view = View(position, index, dict(self._people), self._calibration)
         self._publish_position()
-        log.info("gallery applied", position=position, people=len(self._people))
+        if self._worker is not None:
+            log.info("gallery applied", position=position, people=len(self._people))
 
     def _publish_position(self) -> None:
+        if self._worker is None:
+            return
         self._client.set(self._keys.applied(self._worker), self.view.position, ex=APPLIED_TTL_S)

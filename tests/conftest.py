@@ -17,7 +17,8 @@ import skimage.data
 from examples import simulator
 from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.store import Keys, connect
-from facetrail.wire import Encoder
+from facetrail.wire import Chips, Encoder
+from ingest.faces.align import align
 from ingest.faces.detect import open_detector
 from ingest.faces.face import Detector, Picture
 from training.faces import read_photo
@@ -126,3 +127,14 @@ def hopper() -> Picture:
     """512 wide, 600 high; the face is about 205 pixels high, around (266, 234)."""
     path = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
     return read_photo(path)
+
+
+@pytest.fixture(scope="session")
+def chips(detector: Detector, astronaut: Picture, hopper: Picture) -> Chips:
+    """Five chips: two people, each also mirrored, and noise."""
+    found = [
+        align(picture, detector.detect(picture)[0].landmarks) for picture in (astronaut, hopper)
+    ]
+    noise = np.random.default_rng(0).integers(0, 256, (112, 112, 3), dtype=np.uint8)
+    mirrored = [chip[:, ::-1] for chip in found if chip is not None]
+    return np.stack([chip for chip in (*found, *mirrored, noise) if chip is not None])

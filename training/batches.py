@@ -12,7 +12,7 @@ from training.labelled import LabelledChips
 from training.plan import UNNAMED, BatchSize
 
 #: Chance that a face for the teacher's sake is two, blended.
-BLEND = 0.5
+BLEND = 0.3
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]

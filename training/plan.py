@@ -39,7 +39,7 @@ class Plan:
     mining: Mining = "semi_hard"
     alpha: float = ALPHA
     triplet_weight: float = 0.2
-    rate: float = 1e-3
+    rate: float = 2e-3
     classic: bool = True
     held_out: float = 0.05
     patience: int = 10

@@ -6,15 +6,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 import keras
+import numpy as np
 import structlog
 
 from facetrail.errors import BadSettings, TrainingStopped
-from facetrail.wire import Encoder
+from facetrail.wire import Chips, Encoder
 from training.aside import written_aside
 from training.augmentation import Augmentation
 from training.batches import Batches
 from training.checkpoint import Checkpoints, State, same_plan, save_model
-from training.distillation import DistilledTripletLoss
+from training.distillation import DistilledTripletLoss, Teacher
 from training.half import halve
 from training.held_out import HeldOut, split
 from training.labelled import LabelledChips
@@ -23,9 +24,10 @@ from training.triplet import TripletLoss
 from training.watching import ProgressBar, Watching
 from workers.encoders.nn4_small2 import nn4_small2
 
-WARM_UP = 0.05  # share of all batches in which the learning rate grows
+WARM_UP = 0.02  # share of all batches in which the learning rate grows
 DECAY = 0.01  # AdamW's
 AUGMENTATION = Augmentation()
+MIDDLE_OF = 1000  # chips whose encodings a teacher is centred on
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +54,7 @@ def train(
     batches = Batches(
         taught,
         plan.batch,
-        teacher=teacher,
+        teacher=Teacher.of(teacher, sample(taught, plan.seed)) if teacher else None,
         augmentation=AUGMENTATION,
         seed=plan.seed,
         passed=len(state.passes),
@@ -60,6 +62,12 @@ def train(
     if model is None:
         model = _compiled(plan, steps=plan.passes * len(batches), teacher=teacher)
     return _fit(model, batches, plan, checkpoints, held_out, state)
+
+
+def sample(data: LabelledChips, seed: int) -> Chips:
+    """Some of the chips, always the same."""
+    random = np.random.default_rng(seed)
+    return data.chips[random.permutation(len(data.chips))[:MIDDLE_OF]]
 
 
 def check(data: LabelledChips, taught: bool) -> None:

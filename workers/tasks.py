@@ -64,17 +64,18 @@ class Service:
 
     def _recognise(self, chips: Sequence[FaceChip], pictures: Chips) -> None:
         view = self.replica.view
+        rule = view.calibration or self.encoder
         judgements = recognise(
             chips,
             pictures,
             lambda batch: self.batcher.submit(batch).result(),
             view.index,
-            threshold=self.encoder.threshold,
-            margin=self.encoder.margin,
+            threshold=rule.threshold,
+            margin=rule.margin,
         )
         context = Context(
             encoder=self.encoder.id,
-            threshold=self.encoder.threshold,
+            threshold=rule.threshold,
             index_position=view.position,
             people=view.people,
         )

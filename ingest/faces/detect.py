@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from facetrail.model_files import ModelFile
 from ingest.faces import centerface, yunet
 from ingest.faces.face import Detector
 
 DetectorName = Literal["centerface", "yunet"]
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A detector as `facetrail models list` shows it."""
+
+    name: DetectorName
+    architecture: str
+    file: ModelFile
+
+
+ENTRIES = (
+    Entry("centerface", "CenterFace: anchor-free, on MobileNetV2", centerface.FILE),
+    Entry("yunet", "YuNet: anchor-free, of depthwise separable convolutions", yunet.FILE),
+)
+
+
 def detector_file(name: DetectorName, *, model_dir: Path | None, cache_dir: Path) -> Path:
     """The verified file of the detector of that name. Raises BadModelFile."""
-    file = yunet.FILE if name == "yunet" else centerface.FILE
-    return file.open(model_dir, cache_dir)
+    entry = next(entry for entry in ENTRIES if entry.name == name)
+    return entry.file.open(model_dir, cache_dir)
 
 
 def open_detector(

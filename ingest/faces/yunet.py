@@ -17,6 +17,9 @@ FILE = ModelFile(
     sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
     licence="MIT",
     source="get it from models/face_detection_yunet of OpenCV's model zoo, opencv/opencv_zoo",
+    url="https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/"
+    "face_detection_yunet/face_detection_yunet_2023mar.onnx",
+    model="yunet",
 )
 OVERLAP = 0.3
 MOST = 5000  # boxes before those that share a face are thinned out

@@ -49,10 +49,13 @@ def test_every_key_of_redis_is_documented() -> None:
 
 
 def test_the_readme_lists_no_command_that_is_not_there() -> None:
-    from facetrail.cli.app import app, people
+    from facetrail.cli.app import app
 
     there = {command.name or command.callback.__name__ for command in app.registered_commands}  # type: ignore[union-attr]
-    there |= {"people"} | {f"people {command.name}" for command in people.registered_commands}
+    groups = {str(group.name): group.typer_instance for group in app.registered_groups}
+    for name, group in groups.items():
+        there |= {name} | {f"{name} {command.name}" for command in group.registered_commands}  # type: ignore[union-attr]
+    named = re.compile(rf"facetrail ((?:(?:{'|'.join(groups)}) )?[a-z]+(?:-[a-z]+)*)\b")
     for text in (DOCS.parent / "README.md", DOCS.parent / "ARCHITECTURE.md", *DOCS.glob("*.md")):
-        for command in re.findall(r"facetrail ((?:people )?[a-z]+)\b", text.read_text()):
+        for command in named.findall(text.read_text()):
             assert command in there, f"{text.name} names `facetrail {command}`"

@@ -13,7 +13,9 @@ from facetrail.model_files import ModelFile
 WEIGHTS = b"weights of a network"
 
 
-def model_file(package: str | None = None, name: str = "network.bin") -> ModelFile:
+def model_file(
+    package: str | None = None, name: str = "network.bin", url: str | None = None
+) -> ModelFile:
     return ModelFile(
         name=name,
         size=len(WEIGHTS),
@@ -21,6 +23,8 @@ def model_file(package: str | None = None, name: str = "network.bin") -> ModelFi
         licence="MIT",
         source="get it from the zoo",
         package=package,
+        url=url,
+        model="net",
     )
 
 
@@ -54,6 +58,37 @@ def test_a_missing_file_is_one_sentence_with_the_mend(tmp_path: Path, package: s
         "network.bin is not on this machine: get it from the zoo, "
         "and name its folder in FACETRAIL_MODEL_DIR"
     )
+
+
+def test_the_mend_of_a_file_with_an_address_is_to_fetch_it(tmp_path: Path) -> None:
+    file = model_file(url="https://zoo.example/v1/weights.bin")
+    with pytest.raises(BadModelFile) as caught:
+        file.open(None, tmp_path)
+    assert str(caught.value) == (
+        "network.bin is not on this machine: run `facetrail models fetch net`, or get it from "
+        "the zoo, and name its folder in FACETRAIL_MODEL_DIR"
+    )
+    (tmp_path / "network.bin").write_bytes(b"")
+    with pytest.raises(BadModelFile) as caught:
+        file.open(tmp_path, tmp_path)
+    assert str(caught.value).endswith(
+        "; delete it and get it again: run `facetrail models fetch net`, or get it from the zoo"
+    )
+
+
+def test_an_explicit_path_comes_before_all_others(tmp_path: Path) -> None:
+    # Given the file where it is looked for, and a copy elsewhere under another name
+    (tmp_path / "network.bin").write_bytes(WEIGHTS)
+    copy = tmp_path / "copy"
+    copy.write_bytes(WEIGHTS)
+    assert model_file().open(tmp_path, tmp_path, path=copy) == copy
+
+    # I expect a wrong copy to be refused, and not to be passed over
+    copy.write_bytes(WEIGHTS.upper())
+    with pytest.raises(BadModelFile, match="copy was altered: expected SHA-256"):
+        model_file().open(tmp_path, tmp_path, path=copy)
+    with pytest.raises(BadModelFile, match="nowhere is not a file: name one that is network.bin"):
+        model_file().open(tmp_path, tmp_path, path=tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from facetrail.errors import BadSettings
-from facetrail.settings import Settings, read_settings
+from facetrail.settings import ENCODERS, Settings, read_settings
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +56,26 @@ def test_a_bad_value_is_named_with_its_variable(
         read_settings()
     assert str(caught.value).startswith(f"{variable}={value!r} can't be used: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["combined", "dlib_resnet+mirrored", "models/mine.onnx", "mine.keras+mirrored"]
+)
+def test_an_encoder_is_a_name_or_a_file_perhaps_mirrored(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACETRAIL_ENCODER", name)
+    assert read_settings().encoder == name
+
+
+def test_an_unknown_encoder_is_refused_with_those_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("facenet", "", "+mirrored", "mine.h5", "dlib_resnet+mirrored+mirrored"):
+        monkeypatch.setenv("FACETRAIL_ENCODER", name)
+        with pytest.raises(BadSettings) as caught:
+            read_settings()
+        assert all(known in str(caught.value) for known in ENCODERS)
 
 
 def test_settings_do_not_change() -> None:

@@ -10,9 +10,13 @@ import redis
 
 from facetrail.errors import EncoderMismatch, GalleryError, NoSuchPerson
 from facetrail.store import Keys
+from index.calibration import Calibration
 from index.gallery import MOST_NAME, Gallery, Photo
 
 ENCODER = "dlib_resnet@55533b28"
+CALIBRATION = Calibration(
+    threshold=0.31, margin=0.04, fpir=0.01, calibrated_at="2027-01-15T08:00:00+00:00"
+)
 PhotoOf = Callable[[int], Photo]
 
 
@@ -222,3 +226,59 @@ def test_two_systems_share_a_redis(client: redis.Redis, photo: PhotoOf) -> None:
     assert other.people() == []
     other.enrol("Ada", [photo(1)], encoder="retail0095@580937da")
     assert one.encoder == ENCODER
+
+
+def test_a_calibration_holds_for_its_encoder_until_it_is_reset(
+    gallery: Gallery, photo: PhotoOf
+) -> None:
+    assert gallery.calibration(ENCODER) is None
+    gallery.calibrate(ENCODER, CALIBRATION)
+    assert gallery.calibration(ENCODER) == CALIBRATION
+
+    # neither people nor another encoder change it
+    gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
+    gallery.remove("Ada")
+    assert gallery.calibration("retail0095@580937da") is None
+    assert gallery.calibration(ENCODER) == CALIBRATION
+
+    assert gallery.reset_calibration(ENCODER)
+    assert gallery.calibration(ENCODER) is None
+
+
+def test_a_calibration_is_an_entry_of_the_log_and_a_reset_of_nothing_is_none(
+    client: redis.Redis, gallery: Gallery, keys: Keys, photo: PhotoOf
+) -> None:
+    ada = gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
+    gallery.calibrate(ENCODER, CALIBRATION)
+    gallery.reset_calibration(ENCODER)
+    assert not gallery.reset_calibration(ENCODER)
+
+    changes = list(gallery.changes("0-0", block_ms=100))
+    assert [(change.person, change.encoder) for change in changes] == [
+        (ada.id, None),
+        (None, ENCODER),
+        (None, ENCODER),
+    ]
+    # A worker that knows of people only reads an id that nobody has.
+    (_, fields), *_ = client.xrevrange(keys.gallery_log)
+    assert fields == {b"person": b"", b"encoder": ENCODER.encode()}
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        b"no json",
+        b"{}",
+        b'{"threshold": 0, "margin": 0, "fpir": 0.01, "calibrated_at": ""}',
+        b'{"threshold": 2.5, "margin": 0, "fpir": 0.01, "calibrated_at": ""}',
+        b'{"threshold": 1, "margin": -1, "fpir": 0.01, "calibrated_at": ""}',
+    ],
+)
+def test_a_calibration_that_cant_be_read_is_refused_with_the_mend(
+    gallery: Gallery, keys: Keys, spoiled: bytes
+) -> None:
+    gallery.client.set(keys.encoder(ENCODER), spoiled)
+    with pytest.raises(GalleryError, match=f"{ENCODER}.*`facetrail calibrate --reset`"):
+        gallery.calibration(ENCODER)
+    assert gallery.reset_calibration(ENCODER)
+    assert gallery.calibration(ENCODER) is None

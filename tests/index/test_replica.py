@@ -12,11 +12,15 @@ import redis
 from facetrail.errors import EncoderMismatch
 from facetrail.store import Keys, connect
 from facetrail.wire import Encodings
+from index.calibration import Calibration
 from index.gallery import Gallery, Photo
 from index.replica import APPLIED_TTL_S, Replica
 
 ENCODER = "dlib_resnet@55533b28"
 OTHER = "retail0095@580937da"
+CALIBRATION = Calibration(
+    threshold=0.31, margin=0.04, fpir=0.01, calibrated_at="2027-01-15T08:00:00+00:00"
+)
 PhotoOf = Callable[[int], Photo]
 WaitFor = Callable[..., None]
 
@@ -227,3 +231,59 @@ def test_a_follower_outlives_its_connection(
     gallery.client.client_kill_filter(_type="normal", skipme=True)
     gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
     wait_for(lambda: names(following) == ["Ada"], timeout_s=3)
+
+
+def test_a_calibration_holds_within_a_second_and_so_does_its_reset(
+    following: Replica, gallery: Gallery, photo: PhotoOf, wait_for: WaitFor
+) -> None:
+    gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
+    gallery.calibrate(ENCODER, CALIBRATION)
+    wait_for(lambda: following.view.calibration == CALIBRATION, timeout_s=1)
+    assert following.view.position == gallery.position()
+    assert names(following) == ["Ada"]
+
+    gallery.reset_calibration(ENCODER)
+    wait_for(lambda: following.view.calibration is None, timeout_s=1)
+
+
+def test_a_calibration_of_before_is_loaded_and_another_encoders_is_not(
+    replica: Replica, gallery: Gallery
+) -> None:
+    gallery.calibrate(OTHER, CALIBRATION)
+    replica.load()
+    assert replica.view.calibration is None
+
+    gallery.calibrate(ENCODER, CALIBRATION)
+    replica.load()
+    assert replica.view.calibration == CALIBRATION
+
+
+def test_a_calibration_that_cant_be_read_leaves_the_encoders_own_in_force(
+    following: Replica, gallery: Gallery, keys: Keys, photo: PhotoOf, wait_for: WaitFor
+) -> None:
+    gallery.calibrate(ENCODER, CALIBRATION)
+    wait_for(lambda: following.view.calibration == CALIBRATION, timeout_s=1)
+    gallery.client.set(keys.encoder(ENCODER), "spoiled")
+    gallery.client.xadd(keys.gallery_log, {"person": "", "encoder": ENCODER})
+    wait_for(lambda: following.view.calibration is None, timeout_s=1)
+    gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
+    wait_for(lambda: names(following) == ["Ada"], timeout_s=1)
+
+
+def test_an_entry_of_a_later_version_is_passed_over(
+    following: Replica, gallery: Gallery, keys: Keys, photo: PhotoOf, wait_for: WaitFor
+) -> None:
+    gallery.client.xadd(keys.gallery_log, {"something": "new"})
+    gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
+    wait_for(lambda: names(following) == ["Ada"], timeout_s=1)
+
+
+def test_a_command_reads_the_gallery_without_a_trace(
+    client: redis.Redis, keys: Keys, gallery: Gallery, photo: PhotoOf
+) -> None:
+    ada = gallery.enrol("Ada", [photo(1), photo(2)], encoder=ENCODER)
+    before = sorted(client.keys())
+    reader = Replica(client, keys, worker=None, encoder=ENCODER)
+    reader.load()
+    assert sorted(client.keys()) == before
+    assert {person: rows.shape for person, rows in reader.encodings().items()} == {ada.id: (2, 128)}

@@ -19,6 +19,7 @@ from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.events import MatchEvent, parse
 from facetrail.store import Keys, connect
 from facetrail.wire import TASK, Chips, Encodings, FaceChip, Message, TrackEnded
+from index.calibration import Calibration
 from index.gallery import Gallery, Photo
 from index.replica import Replica
 from tests.workers.conftest import CONFIRM, EPOCH, UNKNOWN, chip, ended, jpeg
@@ -36,11 +37,12 @@ class AlwaysAda:
 
     id, threshold, margin = "always_ada@00000000", 0.4, 0.05
     fails = False
+    face = ADA
 
     def encode(self, chips: Chips) -> Encodings:
         if self.fails:
             raise RuntimeError("out of memory on the GPU")
-        return np.repeat(ADA[None], len(chips), axis=0)
+        return np.repeat(self.face[None], len(chips), axis=0)
 
 
 class House:
@@ -124,6 +126,47 @@ def test_old_chips_are_skipped_and_counted(house: House) -> None:
     assert kinds(house) == ["person_enter", "person_exit"]
     assert house.client.hgetall(house.keys.counters) == {b"expired": b"2"}
     assert house.rejected() == []
+
+
+def test_a_threshold_that_changes_holds_at_once_and_is_told_with_each_event(
+    house: House, wait_for: WaitFor
+) -> None:
+    # Given a worker that follows the gallery, and a face at 0.3 of Ada
+    angle = 2 * np.arcsin(0.15)
+    house.encoder.face = np.cos(angle) * ADA + np.sin(angle) * np.roll(ADA, 1)
+    house.encoder.face = house.encoder.face.astype(np.float32)
+    gallery = Gallery(house.client, house.keys)
+    thread = threading.Thread(target=house.service.replica.follow, args=(house.stop,))
+    thread.start()
+
+    def passes(track: int) -> tuple[list[str], set[float | None], set[str | None]]:
+        house.take(*(fresh(i, track=track) for i in range(1, 6)), ended(5, track=track))
+        said = [event for event in house.events() if event.track == track]
+        told = {event.threshold for event in said}, {event.index_position for event in said}
+        return [event.type for event in said], *told
+
+    def reached() -> bool:
+        return house.service.replica.view.position == gallery.position()
+
+    wait_for(reached, timeout_s=1)
+    at_first = gallery.position()
+    assert passes(1) == (["person_enter", "person_exit"], {0.4}, {at_first})
+
+    # If a lower threshold is set, I expect her to be unknown from then on
+    lower = Calibration(threshold=0.2, margin=0.0, fpir=0.01, calibrated_at="")
+    gallery.calibrate(house.encoder.id, lower)
+    wait_for(reached, timeout_s=1)
+    lowered = gallery.position()
+    assert lowered != at_first
+    assert passes(2) == (["unknown_enter", "unknown_exit"], {0.2}, {lowered})
+
+    # and known again after it is reset
+    gallery.reset_calibration(house.encoder.id)
+    wait_for(reached, timeout_s=1)
+    assert passes(3)[:2] == (["person_enter", "person_exit"], {0.4})
+    house.stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
 
 
 def test_a_message_of_ends_alone_or_of_nothing_is_taken(house: House) -> None:

@@ -1,0 +1,173 @@
+"""`facetrail identify`: who of the enrolled is in a photo?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from facetrail.cli.draw import Kind, Mark, with_marks
+from facetrail.cli.people import open_gallery
+from facetrail.cli.photos import photo_detector
+from facetrail.cli.picture_file import check_target, save
+from facetrail.errors import GalleryError
+from facetrail.events import Person
+from facetrail.settings import Settings
+from facetrail.store import answered
+from facetrail.wire import Encoder
+from index.face_index import Candidate
+from index.gallery import Gallery
+from index.portrait import decoded, no_face, read
+from index.replica import Replica, View
+from ingest.faces.align import align
+from ingest.faces.face import Face, Picture
+from workers.encoders.choice import chosen_encoder
+from workers.recognise import judge
+
+Verdict = Literal["named", "unknown", "too_small"]
+KINDS: dict[Verdict, Kind] = {"named": "named", "unknown": "unknown", "too_small": "unjudged"}
+
+
+class Near(msgspec.Struct, frozen=True):
+    """Somebody enrolled and how far the face is from their nearest photo."""
+
+    id: str
+    name: str
+    external_id: str | None
+    distance: float
+
+
+class Identification(msgspec.Struct, frozen=True, kw_only=True):
+    """One face, as `identify --json` prints it.
+
+    box: x, y, width, height in pixels of the photo. verdict: too_small was not looked up.
+    nearest: the person named, or who comes nearest. margin: how much farther the runner-up is,
+    of which `margin_wanted` is needed. Distances are Euclidean, of unit encodings, 0 to 2.
+    """
+
+    photo: str
+    face: int
+    box: tuple[float, ...]
+    verdict: Verdict
+    nearest: Near | None
+    runner_up: Near | None
+    margin: float | None
+    threshold: float
+    margin_wanted: float
+    encoder: str
+    index_position: str
+
+    def who(self) -> str:
+        if self.verdict == "too_small":
+            return "too small"
+        return self.nearest.name if self.nearest and self.verdict == "named" else "unknown"
+
+    def why(self) -> str:
+        """The numbers that decided."""
+        if self.nearest is None:
+            return f"{self.box[3]:.0f} pixels high"
+        sign = "≤" if self.nearest.distance <= self.threshold else ">"
+        words = f"{self.nearest.distance:.3f} {sign} {self.threshold:.3f}"
+        if self.margin is not None and self.margin < self.margin_wanted and sign == "≤":
+            words += f", margin {self.margin:.3f} < {self.margin_wanted:.3f}"
+        return words
+
+    def line(self) -> str:
+        x, y, width, height = self.box
+        line = f"face {self.face} at {x:.0f},{y:.0f} {width:.0f}x{height:.0f}: {self.who()}"
+        if self.nearest is None:
+            return f"{line}, {self.why()}"
+        nearest = "" if self.verdict == "named" else f"nearest {self.nearest.name}, "
+        line += f"; {nearest}distance {self.why()}"
+        if self.runner_up is not None:
+            line += f"; next {self.runner_up.name} at {self.runner_up.distance:.3f}"
+        return line
+
+
+def run(settings: Settings, path: Path, *, save_to: Path | None, as_json: bool) -> None:
+    """Prints each face of a photo, from left to right.
+
+    Raises BadPicture, GalleryError, BadModelFile, BadSettings, RedisAway.
+    """
+    if save_to is not None:
+        check_target(save_to)
+    picture = decoded(path, read(path))
+    view, encoder = _opened(settings)
+    faces = sorted(photo_detector(settings).detect(picture), key=lambda face: face.box[0])
+    if not faces:
+        raise no_face(path)
+    identified = _identified(path, picture, faces, view, encoder, settings.photo_min_face)
+    if save_to is not None:
+        marks = [_mark(face, one) for face, one in zip(faces, identified, strict=True)]
+        save(with_marks(picture, marks), save_to)
+    for one in identified:
+        line = msgspec.json.encode(one).decode() if as_json else one.line()
+        sys.stdout.write(line + "\n")
+
+
+def _opened(settings: Settings) -> tuple[View, Encoder]:
+    """The gallery as a worker would search it now, and its encoder."""
+    gallery = open_gallery(settings)
+    with answered(gallery.client):
+        own = gallery.encoder
+        if own is None:
+            raise GalleryError("nobody is enrolled: `facetrail enroll` does it from photos")
+        encoder = chosen_encoder(own, settings)
+        return _view(gallery, encoder), encoder
+
+
+def _view(gallery: Gallery, encoder: Encoder) -> View:
+    replica = Replica(gallery.client, gallery.keys, worker=None, encoder=encoder.id)
+    replica.load()
+    return replica.view
+
+
+def _identified(
+    path: Path, picture: Picture, faces: Sequence[Face], view: View, encoder: Encoder, least: int
+) -> list[Identification]:
+    rule = view.calibration or encoder
+    made = []
+    for number, face in enumerate(faces, 1):
+        found = _candidates(picture, face, view, encoder, least)
+        judged = judge(found or [], 1.0, threshold=rule.threshold, margin=rule.margin)
+        verdict: Verdict = "named" if judged.person else "unknown"
+        made.append(
+            Identification(
+                photo=str(path),
+                face=number,
+                box=face.box,
+                verdict="too_small" if found is None else verdict,
+                nearest=_near(judged.nearest, view),
+                runner_up=_near(judged.runner_up, view),
+                margin=judged.margin,
+                threshold=rule.threshold,
+                margin_wanted=rule.margin,
+                encoder=encoder.id,
+                index_position=view.position,
+            )
+        )
+    return made
+
+
+def _candidates(
+    picture: Picture, face: Face, view: View, encoder: Encoder, least: int
+) -> list[Candidate] | None:
+    """The nearest person and the runner-up; None for a face that is too small."""
+    chip = align(picture, face.landmarks)
+    if chip is None or face.height < least:
+        return None
+    return view.index.search(encoder.encode(chip[None]))[0]
+
+
+def _near(candidate: Candidate | None, view: View) -> Near | None:
+    if candidate is None:
+        return None
+    person: Person = view.people[candidate.person]
+    return Near(person.id, person.name, person.external_id, candidate.distance)
+
+
+def _mark(face: Face, one: Identification) -> Mark:
+    return Mark(face, [one.who(), one.why()], KINDS[one.verdict])

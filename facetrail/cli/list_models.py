@@ -1,0 +1,168 @@
+"""`facetrail models list`: what each model is, what was measured of it, and where it lies."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Column, Table
+
+from facetrail.cli.models import OURS, Kind, Model, known
+from facetrail.model_files import ModelFile
+from facetrail.settings import Settings
+from workers.encoders import registry
+
+FIGURES = Path(registry.__file__).with_name("figures.json")
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """On LFW. accuracy: 0 to 1."""
+
+    accuracy: float
+
+
+class Identification(msgspec.Struct, frozen=True):
+    """Rates of a 1:N search, 0 to 1."""
+
+    fnir: float
+    fpir: float
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What was measured of an encoder. identification: by photos of each person enrolled."""
+
+    lfw: Verification | None = None
+    identification: dict[str, Identification] = {}
+
+
+class ListedFile(msgspec.Struct, frozen=True):
+    """A model's file. path: None where it is not on this machine."""
+
+    name: str
+    source: str
+    url: str | None
+    sha256: str
+    licence: str
+    size: int
+    path: str | None
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """One line of `models list --json`.
+
+    url, sha256: of the only file, None of several. size: bytes of all files. path: of the
+    first file, None unless all of them are here.
+    """
+
+    kind: Kind
+    name: str
+    id: str
+    architecture: str
+    source: str
+    url: str | None
+    sha256: str | None
+    licence: str | None
+    size: int
+    files: list[ListedFile]
+    path: str | None
+    research_only: bool
+    figures: Figures | None
+
+
+def show_all(settings: Settings, *, as_json: bool) -> None:
+    """Prints every model that is known, whether or not it is here."""
+    figures = read_figures()
+    listed = [_listed(model, settings, figures.get(model.name)) for model in known()]
+    if as_json:
+        for model in listed:
+            sys.stdout.write(msgspec.json.encode(model).decode() + "\n")
+        return
+    Console().print(_table(listed))
+    for model in listed:
+        _print_origin(model)
+
+
+def read_figures(path: Path = FIGURES) -> dict[str, Figures]:
+    """What `benchmarks` measured of each encoder; nothing where nothing readable is there."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Figures])
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return {}
+
+
+def _listed(model: Model, settings: Settings, figures: Figures | None) -> Listed:
+    files = [_listed_file(file, settings) for file in model.files]
+    only = files[0] if len(files) == 1 else None
+    paths = [file.path for file in files] or [str(path) for path in model.shipped]
+    return Listed(
+        kind=model.kind,
+        name=model.name,
+        id=model.id,
+        architecture=model.architecture,
+        source="; ".join(file.source for file in files) or OURS,
+        url=only.url if only else None,
+        sha256=only.sha256 if only else None,
+        licence=", ".join(dict.fromkeys(file.licence for file in files)) or None,
+        size=_size(model),
+        files=files,
+        path=paths[0] if paths and all(paths) else None,
+        research_only=model.research_only,
+        figures=figures,
+    )
+
+
+def _listed_file(file: ModelFile, settings: Settings) -> ListedFile:
+    path = file.find(**settings.models)
+    return ListedFile(
+        name=file.name,
+        source=file.source,
+        url=file.url,
+        sha256=file.sha256,
+        licence=file.licence,
+        size=file.size,
+        path=str(path) if path else None,
+    )
+
+
+def _size(model: Model) -> int:
+    if model.files:
+        return sum(file.size for file in model.files)
+    return sum(path.stat().st_size for path in model.shipped)
+
+
+def _table(listed: list[Listed]) -> Table:
+    name, fnir = Column("name", no_wrap=True), Column("FNIR", no_wrap=True)
+    caption = "FNIR at FPIR 1 %, with 1 / 5 photos of each person: docs/accuracy.md"
+    table = Table(name, "licence", "size", "LFW", fnir, "here", caption=caption)
+    for model in listed:
+        table.add_row(
+            model.name,
+            (model.licence or "-") + (" (research use)" if model.research_only else ""),
+            decimal(model.size),
+            *_measured(model.figures or Figures()),
+            "yes" if model.path else "no",
+        )
+    return table
+
+
+def _measured(figures: Figures) -> tuple[str, str]:
+    """Accuracy on LFW, and FNIR with one and with five photos enrolled."""
+    lfw = f"{figures.lfw.accuracy:.1%}" if figures.lfw else "-"
+    if not figures.identification:
+        return lfw, "-"
+    searches = (figures.identification.get(photos) for photos in ("1", "5"))
+    return lfw, " / ".join(f"{search.fnir:.1%}" if search else "-" for search in searches)
+
+
+def _print_origin(model: Listed) -> None:
+    print(f"\n{model.kind} {model.id}: {model.architecture}")
+    if not model.files:
+        print(f"  {model.source}: {model.path}")
+    for file in model.files:
+        print(f"  {file.name}")
+        print(f"    from    {file.url or file.source}")
+        print(f"    SHA-256 {file.sha256}")
+        print(f"    path    {file.path or 'not on this machine'}")
