@@ -30,7 +30,7 @@ class Augmentation:
 
     def of(self, chip: Chips, random: np.random.Generator) -> Chips:
         """Another uint8 `(112, 112, 3)` of the same face."""
-        moved = cv2.warpAffine(chip, self._transform(random), (SIDE, SIDE))
+        moved = np.asarray(cv2.warpAffine(chip, self._transform(random), (SIDE, SIDE)), np.uint8)
         if random.random() < 0.5:
             moved = moved[:, ::-1]
         if random.random() < self.blur:
@@ -52,7 +52,8 @@ class Augmentation:
         mean = x.mean()
         contrast = 1 + random.uniform(-self.contrast, self.contrast)
         brightness = 255 * random.uniform(-self.brightness, self.brightness)
-        return np.clip((x - mean) * contrast + mean + brightness, 0, 255).astype(np.uint8)
+        lit = np.clip((x - mean) * contrast + mean + brightness, 0, 255)
+        return np.asarray(lit, np.uint8)
 
 
 def coarse(chip: Chips, share: float) -> Chips:

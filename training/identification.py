@@ -1,7 +1,8 @@
 """Open-set identification: some people are enrolled, others come by.
 
-ISO/IEC 19795-1's terms: FPIR is the share of strangers who get a name, FNIR the share of
-enrolled people's photos that do not get the right one.
+ISO/IEC 19795-1's terms, as NIST reports them (FRVT 1:N, NISTIR 8271): FPIR is the share of
+strangers who get a name, FNIR the share of enrolled people's photos that do not get the right
+one, whether by a threshold too low or by somebody else who is nearer.
 """
 
 from __future__ import annotations
@@ -64,6 +65,53 @@ def threshold_for(fpir: float, strangers: Lookup, *, margin: float) -> float:
     named = np.sort(strangers.distance[strangers.lead >= margin])
     most = int(fpir * len(strangers.distance))
     return float(np.nextafter(named[most], np.float32(0))) if most < len(named) else 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draw:
+    """Some photos of each person are enrolled; all their others and strangers are looked up.
+
+    truth: who the n known probes are, as places among the enrolled.
+    """
+
+    known: Lookup
+    truth: NDArray[np.int_]
+    strangers: Lookup
+
+
+def draw(people: Sequence[Encodings], strangers: Encodings, photos: int, seed: int) -> Draw:
+    """Enrols that many photos of each person, by chance.
+
+    people: at least two, `(k, length)` each, k greater than photos.
+    """
+    random = np.random.default_rng(seed)
+    shuffled = [rows[random.permutation(len(rows))] for rows in people]
+    enrolled, probes = [rows[:photos] for rows in shuffled], [rows[photos:] for rows in shuffled]
+    truth = np.repeat(np.arange(len(probes)), [len(rows) for rows in probes])
+    return Draw(look_up(np.concatenate(probes), enrolled), truth, look_up(strangers, enrolled))
+
+
+def rates_of(draws: Sequence[Draw], *, threshold: float, margin: float) -> Rates:
+    """The mean over draws."""
+    return _mean(
+        [rates(d.known, d.truth, d.strangers, threshold=threshold, margin=margin) for d in draws]
+    )
+
+
+def rates_at(fpir: float, draws: Sequence[Draw], *, margin: float) -> Rates:
+    """The mean over draws, each at the threshold that keeps to that FPIR."""
+    thresholds = [threshold_for(fpir, d.strangers, margin=margin) for d in draws]
+    return _mean(
+        [
+            rates(d.known, d.truth, d.strangers, threshold=threshold, margin=margin)
+            for d, threshold in zip(draws, thresholds, strict=True)
+        ]
+    )
+
+
+def _mean(found: Sequence[Rates]) -> Rates:
+    mean = np.mean([(one.threshold, one.fpir, one.fnir) for one in found], axis=0)
+    return Rates(*mean.tolist())
 
 
 def _named(found: Lookup, threshold: float, margin: float) -> NDArray[np.bool_]:

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from facetrail.errors import BadSettings
 from index.portrait import photos_in
 from ingest.faces.face import Detector
 from training.aside import written_aside
 from training.faces import chips_of
 from training.labelled import LabelledChips
+from training.people import folders_of, spelled
 from training.plan import UNNAMED
 
 NAMED_AT_MOST = 10  # photos that are no use, in the log
@@ -57,7 +57,7 @@ def gathered(
     gone = {spelled(name) for name in left_out}
     people: dict[str, list[Path]] = {}
     for folder in folders:
-        for person in _folders(folder):
+        for person in folders_of(folder):
             name = spelled(person.name)
             if name not in gone:
                 people.setdefault(name, []).extend(photos_in(person))
@@ -66,18 +66,8 @@ def gathered(
     return Photos(people, nobodys)
 
 
-def spelled(name: str) -> str:
-    return name.casefold().replace(" ", "_")
-
-
-def _folders(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise BadSettings(f"{folder} is not a folder: name one with a folder of photos per person")
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-
-
 def _all_photos(folder: Path) -> list[Path]:
-    return [*photos_in(folder), *(p for inner in _folders(folder) for p in photos_in(inner))]
+    return [*photos_in(folder), *(p for inner in folders_of(folder) for p in photos_in(inner))]
 
 
 def prepared(photos: Photos, detector: Detector, cache: Path) -> LabelledChips:

@@ -3,6 +3,9 @@
     python -m training.projection --encoder retail0095 --images lfw/images --chips celebs \\
         --leave-out lfw/pairs.txt
 
+`--encoder` may be the path of a user's own encoder, which then needs the projection named in
+its description (docs/own_encoder.md).
+
 An uncentred SVD of unit encodings: of all orthonormal projections the one that keeps most of
 their length, and so of their inner products. People named in the pairs file are left out, so
 that they can be evaluated on.
@@ -11,24 +14,30 @@ that they can be evaluated on.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from facetrail import log
-from facetrail.settings import read_settings
+from facetrail.errors import EncoderMismatch
+from facetrail.settings import Settings, read_settings
 from facetrail.wire import Chips
 from ingest.faces.detect import open_detector
 from training.faces import central_chips, read_photo
 from training.lfw import Pair, read_pairs
 from workers.encoders import combined, retail0095
+from workers.encoders.own import is_own, own_encoder
 from workers.encoders.registry import entry_of
+
+#: Float32 chips to features, of whichever library.
+Network = Callable[[NDArray[np.float32]], Any]
 
 BATCH = 64
 #: What makes an encoder's features, and where their projection lies.
-PROJECTED = {
+PROJECTED: dict[str, tuple[Callable[..., Network], Path]] = {
     "retail0095": (retail0095.features, retail0095.PROJECTION),
     "combined": (combined.both, combined.PROJECTION),
 }
@@ -37,12 +46,14 @@ PROJECTED = {
 def fitted(encodings: NDArray[np.float32], numbers: int = 128) -> NDArray[np.float32]:
     """The float32 `(m, numbers)` with orthonormal columns, of features `(n, m)`.
 
-    Raises ValueError for fewer encodings than numbers.
+    Where m is less than numbers the columns beyond it are zeros. Raises ValueError for fewer
+    encodings than numbers.
     """
     if len(encodings) < numbers:
         raise ValueError(f"expected at least {numbers} encodings, got {len(encodings)}")
     _, _, directions = np.linalg.svd(encodings.astype(np.float64), full_matrices=False)
-    return directions[:numbers].T.astype(np.float32)
+    kept = directions[:numbers].T.astype(np.float32)
+    return np.pad(kept, ((0, 0), (0, numbers - kept.shape[1])))
 
 
 def people_of(pairs: list[Pair]) -> set[str]:
@@ -61,7 +72,24 @@ def photos_of(folder: Path, left_out: set[str]) -> list[Path]:
     ]
 
 
-def features_of(chips: Chips, network: keras.Model) -> NDArray[np.float32]:
+def network_of(encoder: str, settings: Settings) -> tuple[Network, Path]:
+    """What makes the features, and where their projection belongs.
+
+    Raises BadModelFile, BadSettings; EncoderMismatch for an encoder that has no projection.
+    """
+    if is_own(encoder):
+        own = own_encoder(encoder, projected=False)
+        return own.features(), own.path.with_name(f"{own.path.stem}_projection.npy")
+    if encoder not in PROJECTED:
+        raise EncoderMismatch(
+            f"{encoder} has no projection to fit: name {', '.join(PROJECTED)} or the path of a "
+            ".keras or .onnx file"
+        )
+    network, to = PROJECTED[encoder]
+    return network(*entry_of(encoder).open(**settings.models)), to
+
+
+def features_of(chips: Chips, network: Network) -> NDArray[np.float32]:
     """Float32 `(n, m)` of chips `(n, 112, 112, 3)`."""
     batches = (chips[i : i + BATCH].astype(np.float32) for i in range(0, len(chips), BATCH))
     return np.concatenate([np.asarray(network(batch), np.float32) for batch in batches])
@@ -69,24 +97,23 @@ def features_of(chips: Chips, network: keras.Model) -> NDArray[np.float32]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Fits an encoder's projection to 128 numbers.")
-    parser.add_argument("--encoder", choices=tuple(PROJECTED), required=True)
+    parser.add_argument("--encoder", required=True, help="retail0095, combined or a file's path")
     parser.add_argument("--images", type=Path, required=True, help="photos, a folder per person")
     parser.add_argument("--chips", type=Path, required=True, help="aligned, a folder per person")
     parser.add_argument("--leave-out", type=Path, required=True, help="a pairs file of --images")
     given = parser.parse_args()
     settings = read_settings()
     log.configure(level=settings.log_level)
+    network, to = network_of(given.encoder, settings)
     left_out = people_of(read_pairs(given.leave_out, given.images))
     detector = open_detector("centerface", threads=2, **settings.models)
     _, aligned = central_chips(photos_of(given.images, left_out), detector)
     ready = [read_photo(path) for path in photos_of(given.chips, left_out)]
-    network, to = PROJECTED[given.encoder]
-    weights = entry_of(given.encoder).open(**settings.models)
-    features = features_of(np.concatenate([aligned, ready]), network(*weights))
+    features = features_of(np.concatenate([aligned, ready]), network)
     projection = fitted(features)
     np.save(to, projection)
     kept = np.linalg.norm(features @ projection, axis=1) / np.linalg.norm(features, axis=1)
-    print(f"{len(aligned)} photos, {len(ready)} chips; length kept {np.mean(kept):.4f}")
+    print(f"{len(aligned)} photos, {len(ready)} chips; length kept {np.mean(kept):.4f}; {to}")
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@ import redis
 import typer
 
 from facetrail import log
+from facetrail.cli.evaluate import evaluate
 from facetrail.embedded_redis import running_url
 from facetrail.errors import FacetrailError
 from facetrail.settings import Settings, read_settings
+from training.plan import BatchSize, Mining, Plan
 
 app = typer.Typer(
     help="Live face recognition over many cameras, on many machines.",
@@ -27,6 +29,11 @@ people = typer.Typer(
     help="Who is enrolled.", epilog="Example: facetrail people list", no_args_is_help=True
 )
 app.add_typer(people, name="people")
+app.add_typer(evaluate, name="evaluate")
+models = typer.Typer(
+    help="Encoders and detectors.", epilog="Example: facetrail models list", no_args_is_help=True
+)
+app.add_typer(models, name="models")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, nothing else.")]
 
@@ -133,6 +140,157 @@ def watch(
     run(settings_of_this_command(), since=since, cameras=cameras, as_json=json)
 
 
+@app.command(
+    epilog="Examples: facetrail train people/ --to mine.keras, "
+    "facetrail train people/ --teacher combined --unnamed more/ --to mine.keras"
+)
+def train(
+    people: Annotated[list[Path], typer.Argument(help="Folders with a folder per person.")],
+    to: Annotated[Path, typer.Option(metavar="FILE.keras", help="The encoder it makes.")],
+    run: Annotated[
+        Path, typer.Option(help="Checkpoints, curves and TensorBoard's log; goes on from there.")
+    ] = Path("facetrail-training"),
+    unnamed: Annotated[
+        list[Path] | None, typer.Option(help="Photos without names, for the teacher.")
+    ] = None,
+    teacher: Annotated[
+        str | None, typer.Option(metavar="ENCODER", help="An encoder to learn from.")
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Someone not to train on.")
+    ] = None,
+    leave_out_pairs: Annotated[
+        Path | None, typer.Option(help="Leave out everyone in this pairs file.")
+    ] = None,
+    leave_out_fold: Annotated[
+        list[int] | None, typer.Option(help="Of that file leave out only these folds.")
+    ] = None,
+    passes: Annotated[int, typer.Option(min=1, help="Passes over the photos.")] = Plan.passes,
+    people_per_batch: Annotated[int, typer.Option(min=2, help="P.")] = BatchSize.people,
+    photos_per_person: Annotated[int, typer.Option(min=2, help="K.")] = BatchSize.photos,
+    others: Annotated[
+        int, typer.Option(min=0, help="More faces per batch that only the teacher judges.")
+    ] = BatchSize.others,
+    mining: Annotated[Mining, typer.Option(help="Which triplets of a batch count.")] = Plan.mining,
+    alpha: Annotated[float, typer.Option(min=0, help="The triplet loss's.")] = Plan.alpha,
+    triplet_weight: Annotated[
+        float, typer.Option(min=0, help="Of the triplets beside the teacher.")
+    ] = Plan.triplet_weight,
+    rate: Annotated[float, typer.Option(help="The highest learning rate.")] = Plan.rate,
+    held_out: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Share of people to verify on.")
+    ] = Plan.held_out,
+    patience: Annotated[
+        int, typer.Option(min=1, help="Passes without a better one until the end.")
+    ] = Plan.patience,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="No L2 pools, no local response normalisation.")
+    ] = False,
+    float16: Annotated[
+        bool, typer.Option("--float16", help="Keep the weights in 16 bits: half the size.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0)] = Plan.seed,
+    json: Json = False,
+) -> None:
+    """Train nn4.small2 with the triplet loss, on a folder of photos per person."""
+    from facetrail.cli.train import Sources
+    from facetrail.cli.train import run as run_training
+
+    plan = Plan(
+        passes=passes,
+        batch=BatchSize(people_per_batch, photos_per_person, others if teacher else 0),
+        mining=mining,
+        alpha=alpha,
+        triplet_weight=triplet_weight,
+        rate=rate,
+        classic=not plain,
+        held_out=held_out,
+        patience=patience,
+        seed=seed,
+    )
+    folds = set(leave_out_fold or [])
+    sources = Sources(people, unnamed or [], leave_out or [], leave_out_pairs, folds)
+    run_training(
+        settings_of_this_command(),
+        sources,
+        plan,
+        teacher=teacher,
+        to=to,
+        folder=run,
+        half=float16,
+        as_json=json,
+    )
+
+
+@app.command(epilog="Example: facetrail verify ada1.jpg ada2.jpg --save pair.png")
+def verify(
+    one: Annotated[Path, typer.Argument(metavar="A", help="A photo of one person.")],
+    other: Annotated[Path, typer.Argument(metavar="B", help="Another photo.")],
+    threshold: Annotated[
+        float | None,
+        typer.Option(metavar="DISTANCE", help="The same up to this, 0 to 2. Else the encoder's."),
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Draw both photos into this.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Do two photos show the same person? Status 0 for either answer, 1 without one."""
+    if threshold is not None and not 0 < threshold <= 2:
+        raise typer.BadParameter("--threshold is a distance above 0 and up to 2")
+    from facetrail.cli.verify import run
+
+    paths = (one, other)
+    settings = settings_of_this_command()
+    run(settings, paths, threshold=threshold, save_to=save, as_json=json)
+
+
+@app.command(epilog="Example: facetrail identify party.jpg --save party-named.png")
+def identify(
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photo of anybody.")],
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Draw faces and names into this.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Who of the enrolled is in a photo? Status 0 also for nobody, 1 without an answer."""
+    from facetrail.cli.identify import run
+
+    run(settings_of_this_command(), photo, save_to=save, as_json=json)
+
+
+@app.command(
+    epilog="Examples: facetrail calibrate --fpir 0.01 --strangers strangers/, "
+    "facetrail calibrate --reset"
+)
+def calibrate(
+    fpir: Annotated[
+        float, typer.Option(metavar="RATE", help="The share of strangers who may get a name.")
+    ] = 0.01,
+    strangers: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Photos of others, in one folder or one per person."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure, but store nothing.")] = False,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Back to the encoder's own threshold and margin.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Threshold and margin for a wanted rate of strangers named, from your own gallery."""
+    if not 0 < fpir < 1:
+        raise typer.BadParameter("--fpir is a rate above 0 and below 1, such as 0.01")
+    if reset and (strangers is not None or dry_run):
+        raise typer.BadParameter("--reset measures nothing: leave the other options out")
+    from facetrail.cli import calibrate as command
+
+    settings = settings_of_this_command()
+    if reset:
+        command.reset(settings, as_json=json)
+    else:
+        command.run(settings, fpir=fpir, folder=strangers, dry_run=dry_run, as_json=json)
+
+
 @people.command("list", epilog="Example: facetrail people list --json")
 def list_people(json: Json = False) -> None:
     """Who is enrolled, with how many photos."""
@@ -149,6 +307,38 @@ def remove_person(
     from facetrail.cli.people import remove
 
     remove(settings_of_this_command(), name)
+
+
+@models.command("list", epilog="Example: facetrail models list --json")
+def list_models(json: Json = False) -> None:
+    """Every encoder and detector: source, checksum, licence, accuracy, on disk or not."""
+    from facetrail.cli.list_models import show_all
+
+    show_all(settings_of_this_command(), as_json=json)
+
+
+@models.command(
+    "fetch",
+    epilog="Examples: facetrail models fetch retail0095, "
+    "facetrail models fetch yunet --from face_detection_yunet_2023mar.onnx",
+)
+def fetch_models(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME…", help="Without one: all but those for research only."),
+    ] = None,
+    copy: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Take this copy instead of downloading."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Download the files that are missing; what was cut goes on where it was."""
+    from facetrail.cli.fetch_models import run
+    from facetrail.cli.models import named
+
+    ok = run(named(names or []), settings_of_this_command(), copy, as_json=json)
+    raise typer.Exit(0 if ok else 1)
 
 
 def main() -> int:

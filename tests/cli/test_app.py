@@ -22,14 +22,17 @@ PHOTO = Photo(
     encoding=np.eye(128, dtype="<f4")[0].tobytes(),
     chip=b"",
 )
-COMMANDS = ["", "up", "ingest", "worker", "enroll", "watch", "people", "people list"]
-COMMANDS += ["people remove"]
+GROUPS = ("people", "models", "evaluate")
+COMMANDS = ["", "up", "ingest", "worker", "enroll", "watch", "identify", "verify", "calibrate"]
+COMMANDS += ["train", "people", "people list", "people remove", "models", "models list"]
+COMMANDS += ["models fetch", "evaluate", "evaluate lfw", "evaluate identification"]
 
 
 def test_these_are_all_commands() -> None:
     group = typer.main.get_command(app)
     found = {""} | set(group.commands)  # type: ignore[attr-defined]
-    found |= {f"people {name}" for name in group.commands["people"].commands}  # type: ignore[attr-defined]
+    for name in GROUPS:
+        found |= {f"{name} {own}" for own in group.commands[name].commands}  # type: ignore[attr-defined]
     assert found == set(COMMANDS)
 
 

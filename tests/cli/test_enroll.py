@@ -178,7 +178,9 @@ def damaged(file: ModelFile, folder: Path, how: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("file", [entry_of("dlib_resnet").files[0], CENTERFACE], ids=lambda f: f.name)
+@pytest.mark.parametrize(
+    "file", [entry_of("dlib_resnet").files[0], CENTERFACE], ids=lambda f: f.name
+)
 @pytest.mark.parametrize("how", ["cut short", "altered"])
 def test_a_damaged_model_file_is_one_sentence(
     how: str, file: ModelFile, facetrail: Run, photos: Path, tmp_path: Path, gallery: Gallery

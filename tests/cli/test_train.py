@@ -48,8 +48,8 @@ def test_one_person_is_too_few(people: Path, tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines()[-1] == (
-        "facetrail: there are 1 people, 1 of them with two photos or more: triplets need two people "
-        "and two photos of one; add photos, or name a --teacher"
+        "facetrail: there are 1 people, 1 of them with two photos or more: triplets need two "
+        "people and two photos of one; add photos, or name a --teacher"
     )
     assert not (tmp_path / "mine.keras").exists()
 

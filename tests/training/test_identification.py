@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from facetrail.wire import Encodings
-from training.identification import Lookup, look_up, rates, threshold_for
+from training.identification import (
+    Draw,
+    Lookup,
+    draw,
+    look_up,
+    rates,
+    rates_at,
+    rates_of,
+    threshold_for,
+)
 
 
 def at(*degrees: float) -> Encodings:
@@ -59,3 +68,42 @@ def test_the_threshold_lets_no_more_strangers_through(
     assert found == pytest.approx(expected, abs=1e-5)
     none = lookup([0.1], [1.0])
     assert rates(none, np.array([0]), strangers, threshold=found, margin=margin).fpir <= fpir
+
+
+def test_a_draw_enrols_some_photos_and_looks_all_others_up() -> None:
+    # Given two people whose photos are far apart, and a stranger nearer to the second
+    people = [at(0, 1, 2, 3), at(90, 91, 92)]
+    found = draw(people, at(60), 2, seed=0)
+
+    # I expect every photo that is not enrolled to find its own person
+    assert found.truth.tolist() == [0, 0, 1]
+    assert (found.known.person == found.truth).all()
+    assert found.strangers.person.tolist() == [1]
+    assert (found.known.distance > 0).all() and (found.known.distance <= apart(3) + 1e-3).all()
+
+    # and the same choice again by the same seed
+    again = draw(people, at(60), 2, seed=0)
+    assert (again.known.distance == found.known.distance).all()
+
+
+def test_rates_are_means_over_draws() -> None:
+    # Given two draws whose strangers lie at 1.0 to 1.9 and at 1.2 to 2.1
+    far = [
+        Draw(
+            lookup([0.5, reach], [1.0, 1.0]),
+            np.array([0, 0]),
+            lookup([start + i / 10 for i in range(10)], [1.0] * 10),
+        )
+        for start, reach in ((1.0, 1.05), (1.2, 1.5))
+    ]
+
+    # If one stranger of ten may get a name
+    found = rates_at(0.1, far, margin=0)
+
+    # I expect the threshold of each draw, just below its second stranger, to decide
+    assert found.threshold == pytest.approx((1.1 + 1.3) / 2, abs=1e-5)
+    assert (found.fpir, found.fnir) == (pytest.approx(0.1), pytest.approx((0 + 0.5) / 2))
+
+    # and a threshold given to decide in all of them
+    found = rates_of(far, threshold=1.25, margin=0)
+    assert (found.fpir, found.fnir) == (pytest.approx((0.3 + 0.1) / 2), pytest.approx(0.25))

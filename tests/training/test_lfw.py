@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facetrail.errors import BadSettings
 from facetrail.wire import Encodings
-from training.lfw import Pair, Verification, accepted_at, read_pairs, verify
+from training.lfw import PARTS, Pair, Verification, in_folds, photos_of, read_pairs, verify
 
 PAIRS = "2\t1\nAda\t1\t2\nAda\t3\tBen\t4\nBen\t10\t11\nCleo\t1\tAda\t1\n"
 
@@ -37,10 +38,56 @@ def test_pairs_are_read_fold_by_fold(tmp_path: Path) -> None:
     ]
 
 
-def test_a_pairs_file_cut_short_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "pairs.txt").write_text(PAIRS.rpartition("Cleo")[0])
-    with pytest.raises(ValueError, match="expected 4 pairs, got 3"):
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (PAIRS.rpartition("Cleo")[0], "expected 4 pairs, got 3; get the whole file"),
+        ("", "line 1: expected the number of folds and of pairs of each kind in one"),
+        ("<html>\n", "line 1: expected the number of folds"),
+        (PAIRS.replace("2", "-2", 1), "line 1: expected the number of folds"),
+        (PAIRS.replace("2", "2" * 5000, 1), "line 1: expected the number of folds"),
+        (PAIRS.replace("Ada\t1\t2", "Ada\t1"), "line 2: expected `name n m` for one person or"),
+        (PAIRS.replace("3\tBen", "three\tBen"), "line 3: expected .* got 'Ada three Ben 4'"),
+        (PAIRS.replace("3\tBen", "3\tAda"), "line 3: expected .* got 'Ada 3 Ada 4'"),
+        (PAIRS.replace("Ben\t10", "\t"), "line 4: expected"),
+    ],
+)
+def test_a_malformed_pairs_file_is_refused_by_its_line(
+    text: str, sentence: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pairs.txt").write_text(text)
+    with pytest.raises(BadSettings, match=f"pairs.txt[:,] {sentence}"):
         read_pairs(tmp_path / "pairs.txt", tmp_path)
+
+
+def test_what_is_no_pairs_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "face.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(BadSettings, match="face.jpg is no text; name a pairs file"):
+        read_pairs(tmp_path / "face.jpg", tmp_path)
+    with pytest.raises(BadSettings, match="gone.txt can't be read"):
+        read_pairs(tmp_path / "gone.txt", tmp_path)
+
+
+def test_folds_are_chosen_and_counted_from_one(tmp_path: Path) -> None:
+    (tmp_path / "pairs.txt").write_text(PAIRS)
+    pairs = read_pairs(tmp_path / "pairs.txt", tmp_path)
+    assert in_folds(pairs, {2}) == pairs[2:]
+    assert in_folds(pairs, {1, 2}) == pairs
+    with pytest.raises(BadSettings, match="there is no fold 3: the pairs file has folds 1 to 2"):
+        in_folds(pairs, {1, 3})
+
+
+def test_a_photo_that_is_missing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "pairs.txt").write_text(PAIRS)
+    pairs = read_pairs(tmp_path / "pairs.txt", tmp_path)
+    wanted = sorted({photo for pair in pairs for photo in (pair.first, pair.second)})
+    for photo in wanted[1:]:
+        photo.parent.mkdir(exist_ok=True)
+        photo.touch()
+    with pytest.raises(BadSettings, match=r"Ada_0001.jpg is not there \(1 of the pairs' 7 photos"):
+        photos_of(pairs)
+    wanted[0].touch()
+    assert photos_of(pairs) == wanted
 
 
 def test_the_pairs_of_the_test_data_are_all_there(test_data: Path) -> None:
@@ -78,17 +125,39 @@ def test_a_wrong_fold_lowers_the_mean_and_is_seen_in_the_deviation() -> None:
     assert figures.deviation == pytest.approx(np.std([0.9, 1, 1, 1]))
 
 
-def test_the_accept_rate_is_read_at_the_share_of_false_ones() -> None:
-    # Given a hundred different pairs at 1.00 to 1.99, and same pairs below and above them
-    different = 1 + np.arange(100, dtype=np.float32) / 100
-    same = np.array([0.5, 0.5, 1.005, 1.5], np.float32)
-    distance = np.concatenate([different, same])
-    is_same = np.arange(len(distance)) >= 100
+def test_a_pair_without_an_encoding_counts_as_wrong_and_is_counted() -> None:
+    # Given pairs that can be told apart, ten in each of two folds
+    made = [pair(fold, 30 + i, same=True) for fold in range(2) for i in range(5)]
+    made += [pair(fold, 90 + i, same=False) for fold in range(2) for i in range(5)]
+    encodings = {path: rows for _, found in made for path, rows in found.items()}
+    pairs = [one for one, _ in made]
 
-    # I expect as many same ones as lie below the one different that is too many
-    assert accepted_at(0.0, distance, is_same) == 0.5
-    assert accepted_at(0.01, distance, is_same) == 0.75
-    assert accepted_at(0.6, distance, is_same) == 1.0
+    # If no face was found in a photo of one of each kind, in different folds
+    del encodings[pairs[0].first], encodings[pairs[-1].second]
+    figures = verify(pairs, encodings)
+
+    # I expect each fold to have one of ten wrong, and the same pair never to be accepted
+    assert (figures.accuracy, figures.deviation) == (0.9, 0.0)
+    assert (figures.pairs, figures.undecided) == (20, 2)
+    assert figures.tar == {1e-2: 0.9, 1e-3: 0.9}
+    assert figures.auc == pytest.approx(0.9)
+
+
+def test_no_face_in_any_pair_of_a_kind_is_refused() -> None:
+    made = [pair(0, 30, same=True), pair(0, 90, same=False)]
+    with pytest.raises(BadSettings, match="no face was found in both photos of any pair"):
+        verify([one for one, _ in made], made[0][1])
+
+
+def test_a_single_fold_is_dealt_into_parts_that_decide_each_other() -> None:
+    # Given one fold of as many pairs of each kind as there are parts, one of them wrong
+    made = [pair(4, 30 + i, same=True) for i in range(PARTS - 1)] + [pair(4, 120, same=True)]
+    made += [pair(4, 90 + i, same=False) for i in range(PARTS)]
+
+    # I expect one part to have one of its two pairs wrong
+    figures = _verified(made)
+    assert figures.accuracy == pytest.approx(1 - 0.5 / PARTS)
+    assert figures.deviation == pytest.approx(np.std([0.5] + [1.0] * (PARTS - 1)))
 
 
 def _verified(made: list[tuple[Pair, dict[Path, Encodings]]]) -> Verification:

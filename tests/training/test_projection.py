@@ -7,8 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facetrail.errors import EncoderMismatch
+from facetrail.settings import Settings
+from tests.workers.encoders.onnx_writer import averages_times
 from training.lfw import Pair
-from training.projection import fitted, people_of, photos_of
+from training.projection import features_of, fitted, network_of, people_of, photos_of
+from workers.encoders.registry import open_encoder
 
 
 def test_the_directions_with_most_in_them_are_kept() -> None:
@@ -56,3 +60,37 @@ def test_people_that_are_evaluated_on_are_left_out(tmp_path: Path) -> None:
     assert people_of(pairs) == {"ada_L", "CLEO"}
     found = photos_of(tmp_path, people_of(pairs))
     assert [str(path.relative_to(tmp_path)) for path in found] == ["Ben/1.jpg", "Ben/2.jpg"]
+
+
+def test_fewer_numbers_than_128_keep_their_distances() -> None:
+    rows = np.random.default_rng(0).normal(size=(200, 64)).astype(np.float32)
+    projection = fitted(rows)
+    assert projection.shape == (64, 128)
+    assert rows @ projection @ (rows @ projection).T == pytest.approx(rows @ rows.T, abs=1e-3)
+
+
+def test_a_user_s_own_encoder_is_projected(tmp_path: Path) -> None:
+    # Given an encoder of 192 numbers, and chips of noise
+    matrix = np.random.default_rng(0).normal(size=(192, 192)).astype(np.float32)
+    own = tmp_path / "wide.onnx"
+    own.write_bytes(averages_times(matrix, shape=("n", 3, 112, 112)))
+    described = "threshold: 1\nmargin: 0\nlayout: nchw\nprojection: wide_projection.npy\n"
+    own.with_suffix(".yml").write_text(described)
+    chips = np.random.default_rng(1).integers(0, 256, (150, 112, 112, 3), dtype=np.uint8)
+
+    # If a projection of its features is fitted and saved where the description says
+    network, to = network_of(str(own), Settings())
+    features = features_of(chips, network)
+    np.save(to, fitted(features))
+
+    # I expect its encodings to be the features as far as 128 numbers hold them
+    assert features.shape == (150, 192)
+    assert np.linalg.norm(features, axis=1) == pytest.approx(1, abs=1e-5)
+    served = open_encoder(str(own), model_dir=None, cache_dir=tmp_path / "cache")
+    encodings = served.encode(chips)
+    assert encodings @ encodings.T == pytest.approx(features @ features.T, abs=1e-2)
+
+
+def test_an_encoder_without_a_projection_is_refused() -> None:
+    with pytest.raises(EncoderMismatch, match="dlib_resnet has no projection to fit"):
+        network_of("dlib_resnet", Settings())

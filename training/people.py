@@ -1,0 +1,57 @@
+"""Who is enrolled and who is a stranger, as folders of photos say."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from facetrail.errors import BadSettings
+from index.portrait import photos_in
+
+
+def photos_by_person(folder: Path) -> dict[str, list[Path]]:
+    """The photos of a folder with a folder per person, by name.
+
+    Raises BadSettings if it holds fewer than two people: somebody is the nearest only among
+    several.
+    """
+    found = {person.name: photos_in(person) for person in folders_of(folder)}
+    people = {name: photos for name, photos in found.items() if photos}
+    if len(people) < 2:
+        raise BadSettings(
+            f"{folder} has photos of {len(people)} people: name a folder with a folder of photos "
+            "for each of two people or more"
+        )
+    return people
+
+
+def strangers_in(
+    folder: Path, enrolled: Collection[str], only: Collection[Path] | None = None
+) -> list[Path]:
+    """The photos in a folder and in its folders per person, of everyone who is not enrolled.
+
+    People are the same whose names differ in case, or in `_` for a space. only: no photos but
+    these. Raises BadSettings if none is left.
+    """
+    left_out = {spelled(name) for name in enrolled}
+    people = [person for person in folders_of(folder) if spelled(person.name) not in left_out]
+    photos = [*photos_in(folder), *(photo for person in people for photo in photos_in(person))]
+    if only is not None:
+        photos = sorted(set(photos) & set(only))
+    if not photos:
+        raise BadSettings(
+            f"{folder} has no photo of anybody who is not enrolled: name one with strangers"
+        )
+    return photos
+
+
+def folders_of(folder: Path) -> list[Path]:
+    """The folders in a folder, by name. Raises BadSettings if it is none."""
+    if not folder.is_dir():
+        raise BadSettings(f"{folder} is not a folder: name one with photos")
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def spelled(name: str) -> str:
+    """The same for every way in which folders write a name: case, and `_` for a space."""
+    return name.casefold().replace(" ", "_")
