@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, TypedDict
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from facetrail.errors import BadSettings
+
+#: The names in `workers.encoders.registry`, which not every process may import.
+ENCODERS = ("dlib_resnet", "retail0095", "combined", "mobilefacenet", "nn4_small2")
 
 
 class ModelPlaces(TypedDict):
@@ -72,8 +75,10 @@ class Settings(BaseSettings):
         pattern=r"^[\w.-]{1,100}$",
         description="The worker in events. None: host, process id and a part drawn at its start.",
     )
-    encoder: Literal["dlib_resnet", "retail0095"] | None = Field(
-        None, description="The encoder. None: the gallery's own, or the best one on disk."
+    encoder: str | None = Field(
+        None,
+        description="The encoder, or the path of your own. None: the gallery's own, or the best "
+        "one on disk.",
     )
     encoder_precision: Literal["f32", "bf16"] = Field(
         "f32", description="Arithmetic of the encoder on a CPU."
@@ -111,6 +116,17 @@ class Settings(BaseSettings):
         86_400, ge=0, description="How long snapshots are kept, in seconds. 0: none are."
     )
 
+    @field_validator("encoder")
+    @classmethod
+    def _known_encoder(cls, name: str | None) -> str | None:
+        plain = "" if name is None else name.removesuffix("+mirrored")
+        if name is None or plain in ENCODERS or plain.endswith((".keras", ".onnx")):
+            return name
+        raise ValueError(
+            f"expected {', '.join(ENCODERS)} or the path of a .keras or .onnx file, each also with "
+            "+mirrored behind it"
+        )
+
     @property
     def models(self) -> ModelPlaces:
         """Where models are looked for, as the keywords of whoever opens one."""
@@ -125,7 +141,8 @@ def read_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         variable = "FACETRAIL_" + "_".join(str(part) for part in first["loc"]).upper()
+        reason = first["msg"].removeprefix("Value error, ")
         raise BadSettings(
-            f"{variable}={first['input']!r} can't be used: {first['msg']}; "
+            f"{variable}={first['input']!r} can't be used: {reason}; "
             "docs/configuration.md lists every variable"
         ) from error

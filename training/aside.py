@@ -19,8 +19,8 @@ def written_aside(path: Path) -> Iterator[Path]:
     """
     aside = path.with_name(f".aside-{path.name}")
     try:
-        _remove(aside)
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove(aside)
         yield aside
         aside.rename(path)
     except OSError as error:  # h5py has no number for some
@@ -35,5 +35,5 @@ def written_aside(path: Path) -> Iterator[Path]:
 def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    elif path.exists():
+        path.unlink()

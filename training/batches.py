@@ -6,8 +6,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrail.wire import Chips, Encoder
+from facetrail.wire import Chips
 from training.augmentation import Augmentation, blended
+from training.faces import Encodes
 from training.labelled import LabelledChips
 from training.plan import UNNAMED, BatchSize
 
@@ -27,7 +28,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         data: LabelledChips,
         size: BatchSize,
         *,
-        teacher: Encoder | None,
+        teacher: Encodes | None,
         augmentation: Augmentation,
         seed: int,
         passed: int = 0,

@@ -16,13 +16,14 @@ from training.aside import written_aside
 class Pass(msgspec.Struct, frozen=True, kw_only=True):
     """One pass over the photos. loss: mean over its batches. seconds: it took.
 
-    accuracy, auc: of the people held out, None where there are none.
+    accuracy, auc, threshold: of the people held out, None where there are none.
     """
 
     number: int
     loss: float
     accuracy: float | None
     auc: float | None
+    threshold: float | None = None
     seconds: float
 
 

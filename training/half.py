@@ -12,12 +12,14 @@ import numpy as np
 WEIGHTS = "model.weights.h5"
 
 
-def halve(path: Path, to: Path) -> None:
-    """Copies a `.keras` file with its float32 weights as float16. Raises OSError."""
-    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as half:
-        for name in whole.namelist():
-            data = whole.read(name)
-            half.writestr(name, _halved(data) if name == WEIGHTS else data)
+def halve(path: Path) -> None:
+    """Keeps the float32 weights of a `.keras` file as float16. Raises OSError."""
+    with zipfile.ZipFile(path) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    parts[WEIGHTS] = _halved(parts[WEIGHTS])
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as half:
+        for name, data in parts.items():
+            half.writestr(name, data)
 
 
 def _halved(data: bytes) -> bytes:

@@ -25,9 +25,7 @@ def main() -> int:
     try:
         model = openface(given.source)
         with written_aside(given.to) as aside:
-            whole = aside.with_suffix(".keras")
-            save_model(model, whole)
-            whole.rename(aside)
+            save_model(model, aside)
     except FacetrailError as error:
         print(f"openface: {error}", file=sys.stderr)
         return 1

@@ -17,7 +17,7 @@ from training.batches import Batches
 from training.checkpoint import Checkpoints, State, same_plan, save_model
 from training.distillation import DistilledTripletLoss, Teacher
 from training.half import halve
-from training.held_out import HeldOut, split
+from training.held_out import split
 from training.labelled import LabelledChips
 from training.plan import Plan
 from training.triplet import TripletLoss
@@ -27,19 +27,26 @@ from workers.encoders.nn4_small2 import nn4_small2
 WARM_UP = 0.02  # share of all batches in which the learning rate grows
 DECAY = 0.01  # AdamW's
 AUGMENTATION = Augmentation()
+MARGIN = 0.05  # over the runner-up, until `facetrail calibrate` finds another
 MIDDLE_OF = 1000  # chips whose encodings a teacher is centred on
 
 log = structlog.get_logger(__name__)
 
 
 def train(
-    data: LabelledChips, plan: Plan, run: Path, *, inputs: str, teacher: Encoder | None
+    data: LabelledChips,
+    plan: Plan,
+    run: Path,
+    *,
+    inputs: str,
+    teacher: Encoder | None,
+    stop_after: int | None = None,
 ) -> State:
     """Trains until the plan is done, from the run's last checkpoint if there is one.
 
     run: the folder of checkpoints, curves and TensorBoard's log. inputs: names the data; a run
-    goes on with the same only. Raises BadSettings where nothing can be learned or the plan is
-    another, TrainingStopped.
+    goes on with the same only. stop_after: the last pass to make now. Raises BadSettings where
+    nothing can be learned or the plan is another, TrainingStopped.
     """
     taught, held_out = split(data, plan.held_out, plan.seed)
     check(taught, teacher is not None)
@@ -54,14 +61,17 @@ def train(
     batches = Batches(
         taught,
         plan.batch,
-        teacher=Teacher.of(teacher, sample(taught, plan.seed)) if teacher else None,
+        teacher=Teacher.of(teacher, sample(taught, plan.seed)) if teacher is not None else None,
         augmentation=AUGMENTATION,
         seed=plan.seed,
         passed=len(state.passes),
     )
     if model is None:
         model = _compiled(plan, steps=plan.passes * len(batches), teacher=teacher)
-    return _fit(model, batches, plan, checkpoints, held_out, state)
+    watching = Watching(checkpoints, held_out, state, patience=plan.patience, stop_after=stop_after)
+    if stop_after is None or len(state.passes) < stop_after:
+        _fit(model, batches, plan.passes, watching)
+    return watching.state
 
 
 def sample(data: LabelledChips, seed: int) -> Chips:
@@ -120,44 +130,36 @@ def _compiled(plan: Plan, *, steps: int, teacher: Encoder | None) -> keras.Model
     return model
 
 
-def _fit(
-    model: keras.Model,
-    batches: Batches,
-    plan: Plan,
-    checkpoints: Checkpoints,
-    held_out: HeldOut | None,
-    state: State,
-) -> State:
-    watching = Watching(checkpoints, held_out, state, patience=plan.patience)
+def _fit(model: keras.Model, batches: Batches, passes: int, watching: Watching) -> None:
     bar = ProgressBar()
-    board = keras.callbacks.TensorBoard(str(checkpoints.run / "tensorboard"), write_graph=False)
+    log_folder = watching.checkpoints.run / "tensorboard"
+    board = keras.callbacks.TensorBoard(str(log_folder), write_graph=False)
     try:
         model.fit(
             batches,
-            epochs=plan.passes,
-            initial_epoch=len(state.passes),
+            epochs=passes,
+            initial_epoch=len(watching.state.passes),
             callbacks=[watching, bar, board],
             verbose=0,
         )
     finally:
         bar.close()
-    return watching.state
 
 
 def export(state: State, run: Path, to: Path, *, half: bool) -> None:
-    """Writes the best pass's encoder, without its optimizer. Raises TrainingStopped."""
-    if state.best is None:
+    """Writes the best pass's encoder, without its optimizer, and a description beside it.
+
+    The description's threshold is the one that tells the people held out apart best, one to
+    one; there is none where nobody was held out. Raises TrainingStopped.
+    """
+    best = state.best
+    if best is None:
         raise TrainingStopped(f"{run} has no pass that could be exported: train at least one")
-    model = keras.saving.load_model(
-        Checkpoints(run).of(state.best.number) / "model.keras", compile=False
-    )
+    model = keras.saving.load_model(Checkpoints(run).of(best.number) / "model.keras", compile=False)
     with written_aside(to) as aside:
-        whole = aside.with_suffix(".keras")
-        try:
-            save_model(model, whole)
-            if half:
-                halve(whole, aside)
-            else:
-                whole.rename(aside)
-        finally:
-            whole.unlink(missing_ok=True)
+        save_model(model, aside)
+        if half:
+            halve(aside)
+    if best.threshold is not None:
+        with written_aside(to.with_suffix(".yml")) as aside:
+            aside.write_text(f"threshold: {best.threshold:.3f}\nmargin: {MARGIN}\n")

@@ -22,16 +22,24 @@ class Watching(keras.callbacks.Callback):  # type: ignore[misc]
     """Verifies on the people held out after each pass, and keeps a checkpoint.
 
     state: of the passes already made. patience: passes without a better one until the end.
+    stop_after: the last pass to make, though the plan has more.
     """
 
     def __init__(
-        self, checkpoints: Checkpoints, held_out: HeldOut | None, state: State, *, patience: int
+        self,
+        checkpoints: Checkpoints,
+        held_out: HeldOut | None,
+        state: State,
+        *,
+        patience: int,
+        stop_after: int | None,
     ) -> None:
         super().__init__()
         self.checkpoints = checkpoints
         self.held_out = held_out
         self.state = state
         self.patience = patience
+        self.stop_after = stop_after
         self._began = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
@@ -57,6 +65,7 @@ class Watching(keras.callbacks.Callback):  # type: ignore[misc]
             loss=float(logs["loss"]),
             accuracy=found.accuracy if found else None,
             auc=found.auc if found else None,
+            threshold=found.threshold if found else None,
             seconds=round(time.monotonic() - self._began, 1),
         )
         self.state = State(self.state.plan, [*self.state.passes, made])
@@ -66,6 +75,8 @@ class Watching(keras.callbacks.Callback):  # type: ignore[misc]
         best = self.state.best
         if best is not None and made.number - best.number >= self.patience:
             log.info("no better pass for a while, so training ends", best=best.number)
+            self.model.stop_training = True
+        if made.number == self.stop_after:
             self.model.stop_training = True
 
 

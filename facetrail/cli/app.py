@@ -166,6 +166,9 @@ def train(
         list[int] | None, typer.Option(help="Of that file leave out only these folds.")
     ] = None,
     passes: Annotated[int, typer.Option(min=1, help="Passes over the photos.")] = Plan.passes,
+    stop_after: Annotated[
+        int | None, typer.Option(min=1, help="The last pass to make now; the plan keeps its own.")
+    ] = None,
     people_per_batch: Annotated[int, typer.Option(min=2, help="P.")] = BatchSize.people,
     photos_per_person: Annotated[int, typer.Option(min=2, help="K.")] = BatchSize.photos,
     others: Annotated[
@@ -218,6 +221,7 @@ def train(
         to=to,
         folder=run,
         half=float16,
+        stop_after=stop_after,
         as_json=json,
     )
 

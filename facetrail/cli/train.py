@@ -52,6 +52,7 @@ def run(
     to: Path,
     folder: Path,
     half: bool,
+    stop_after: int | None,
     as_json: bool,
 ) -> None:
     """Raises BadSettings, BadModelFile, EncoderMismatch, TrainingStopped."""
@@ -82,7 +83,7 @@ def run(
             threads=settings.threads,
             **settings.models,
         )
-    state = train(data, plan, folder, inputs=photos.digest, teacher=opened)
+    state = train(data, plan, folder, inputs=photos.digest, teacher=opened, stop_after=stop_after)
     export(state, folder, to, half=half)
     best = state.best
     if as_json:

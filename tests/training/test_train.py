@@ -16,6 +16,7 @@ from training.checkpoint import Checkpoints, Pass, State
 from training.labelled import LabelledChips
 from training.plan import BatchSize, Plan
 from training.train import check, export, train
+from workers.encoders.own_description import Description
 
 PLAN = Plan(passes=2, batch=BatchSize(2, 2, 4), held_out=0.5, seed=5)
 
@@ -53,16 +54,13 @@ def test_a_run_leaves_checkpoints_curves_and_tensorboards_log(trained: Path) -> 
 def test_a_killed_run_goes_on_as_if_it_had_not_been(
     data: LabelledChips, encoder: Encoder, trained: Path, tmp_path: Path
 ) -> None:
-    # Given the first pass of the same plan, as after a kill in the second
+    # Given the first pass of the same plan, and what a kill in the second may have left
     run = tmp_path / "run"
     whole = Checkpoints(trained).last()
     assert whole is not None
-    train(data, replace(PLAN, passes=2, patience=0), run, inputs="these", teacher=encoder)
-    first = Checkpoints(run).last()
-    assert first is not None and len(first[1].passes) == 1
-    patient = {**first[1].plan, "patience": PLAN.patience}
-    state_file = first[0].with_name("state.json")
-    state_file.write_bytes(keras_json(State(patient, first[1].passes)))
+    first = train(data, PLAN, run, inputs="these", teacher=encoder, stop_after=1)
+    assert len(first.passes) == 1
+    (run / ".aside-pass-0002").mkdir()
 
     # If the same command is run again
     state = train(data, PLAN, run, inputs="these", teacher=encoder)
@@ -70,12 +68,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
     # I expect the losses of the run that was not killed
     expected = [one.loss for one in whole[1].passes]
     assert [one.loss for one in state.passes] == pytest.approx(expected, rel=1e-3)
-
-
-def keras_json(state: State) -> bytes:
-    import msgspec
-
-    return msgspec.json.encode(state)
+    assert not list(run.glob(".aside-*"))
 
 
 @pytest.mark.parametrize(
@@ -110,12 +103,13 @@ def test_the_file_is_an_encoder(trained: Path, chips: Chips, tmp_path: Path, hal
 
     # I expect the same encodings of it, in half the room if asked for
     model = keras.saving.load_model(to)
-    assert model.optimizer is None
+    assert getattr(model, "optimizer", None) is None
     assert {weight.dtype for weight in model.weights} == {"float32"}
     encodings = np.asarray(model(chips.astype(np.float32)))
     assert encodings == pytest.approx(expected, abs=5e-3 if half else 1e-6)
     assert (to.stat().st_size < 8_000_000) is half
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.keras"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.keras", "mine.yml"]
+    assert 0 < Description.read(tmp_path / "mine.yml").threshold < 2
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(

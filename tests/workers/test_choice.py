@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal
 
+import numpy as np
 import pytest
 
 from facetrail.errors import BadModelFile, EncoderMismatch
 from facetrail.settings import Settings
-from workers.encoders.choice import chosen_encoder, chosen_id
+from tests.workers.encoders.onnx_writer import averages_times
+from workers.encoders.choice import chosen_encoder, chosen_id, is_here
 from workers.encoders.registry import entry_of
 
 DLIB, RETAIL = entry_of("dlib_resnet").id, entry_of("retail0095").id
-Name = Literal["dlib_resnet", "retail0095"]
 
 
 @pytest.fixture
@@ -24,14 +25,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def settings(model_dir: Path | None, encoder: Name | None = None) -> Settings:
+def settings(model_dir: Path | None, encoder: str | None = None) -> Settings:
     return Settings(
         encoder=encoder, model_dir=model_dir, cache_dir=Path("/nowhere"), encoder_device="cpu"
     )
 
 
-@pytest.mark.parametrize("wanted", ["dlib_resnet", "retail0095"])
-def test_an_empty_gallery_takes_what_the_operator_wants(wanted: Name, here: Path) -> None:
+@pytest.mark.parametrize("wanted", ["dlib_resnet", "retail0095", "dlib_resnet+mirrored"])
+def test_an_empty_gallery_takes_what_the_operator_wants(wanted: str, here: Path) -> None:
     assert chosen_id(None, settings(here, wanted)) == entry_of(wanted).id
 
 
@@ -59,7 +60,7 @@ def test_a_gallery_is_not_forced_to_another(here: Path) -> None:
 
 
 @pytest.mark.parametrize("wanted", [None, "dlib_resnet"])
-def test_a_gallery_of_an_encoder_not_known_here_is_refused(wanted: Name | None) -> None:
+def test_a_gallery_of_an_encoder_not_known_here_is_refused(wanted: str | None) -> None:
     with pytest.raises(EncoderMismatch, match="dlib_resnet@00000000"):
         chosen_id("dlib_resnet@00000000", settings(None, wanted))
 
@@ -67,3 +68,39 @@ def test_a_gallery_of_an_encoder_not_known_here_is_refused(wanted: Name | None) 
 def test_a_missing_file_of_the_gallery_s_encoder_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(BadModelFile, match="is not on this machine.*FACETRAIL_MODEL_DIR"):
         chosen_encoder(RETAIL, settings(tmp_path))
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A user's own encoder, of averages of squares."""
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(averages_times(np.eye(192, 128, dtype=np.float32), shape=("n", 3, 112, 112)))
+    path.with_suffix(".yml").write_text("threshold: 0.5\nmargin: 0.1\nlayout: nchw\n")
+    return path
+
+
+def test_an_operator_s_own_encoder_serves(own: Path) -> None:
+    # Given an empty gallery, I expect the file's; and again for the gallery it is bound to then
+    wanted = settings(None, str(own)).model_copy(update={"cache_dir": own.parent / "cache"})
+    first = chosen_encoder(None, wanted)
+    assert (first.threshold, first.margin) == (0.5, 0.1)
+    assert re.fullmatch("mine@[0-9a-f]{8}", first.id)
+    assert chosen_encoder(first.id, wanted).id == first.id
+
+    # If its preparation changes, it is another encoder
+    description = own.with_suffix(".yml")
+    description.write_text(description.read_text() + "channels: bgr\n")
+    with pytest.raises(EncoderMismatch, match=f"the gallery belongs to encoder {first.id}"):
+        chosen_encoder(first.id, wanted)
+
+
+def test_a_gallery_of_an_own_encoder_without_its_file_is_told_how(own: Path) -> None:
+    with pytest.raises(EncoderMismatch, match="no encoder 'mine@12345678'.*your own by its file"):
+        chosen_id("mine@12345678", settings(None))
+
+
+def test_an_encoder_is_here_when_its_files_are(own: Path, here: Path) -> None:
+    for name in (str(own), f"{own}+mirrored", "retail0095+mirrored", RETAIL, "combined"):
+        assert is_here(name, settings(here)), name
+    for name in (str(own.with_name("none.onnx")), "mobilefacenet", "mine@12345678"):
+        assert not is_here(name, settings(here)), name

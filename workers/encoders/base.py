@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -12,30 +11,11 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from facetrail.errors import BadModelFile
+from workers.encoders.axis import MIRRORED_COLUMNS
+from workers.encoders.axis import Axis as Axis
 
 #: A tensor of whichever backend Keras runs on; Keras has no types.
 Tensor = Any
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """Where the samples of one axis of a crop lie: source = step * target + start.
-
-    size: samples in the crop; start and step: in pixels of the chip.
-    """
-
-    size: int
-    start: float
-    step: float
-
-    def weights(self, source: int) -> NDArray[np.float32]:
-        """The float32 `(size, source)` matrix that resamples this axis linearly.
-
-        Samples outside the source repeat its edge.
-        """
-        at = np.clip(self.start + self.step * np.arange(self.size), 0, source - 1)
-        shares = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(source)))
-        return np.asarray(shares, np.float32)
 
 
 @keras.saving.register_keras_serializable("facetrail")
@@ -110,3 +90,14 @@ def encoder_of(features: keras.Model, *, name: str) -> keras.Model:
     chips = keras.Input((112, 112, 3), name="chips", dtype="float32")
     x = layers.UnitNormalization(name="unit")(features(chips))
     return keras.Model(chips, x, name=name)
+
+
+def mirrored(encoder: keras.Model) -> keras.Model:
+    """An encoder that averages in the mirrored chip: both encodings, summed, of length 1."""
+    chips = keras.Input((112, 112, 3), name="chips", dtype="float32")
+    images = ops.take(chips, MIRRORED_COLUMNS, axis=2)
+    # One batch of both, so that the weights are read once.
+    both = encoder(ops.concatenate([chips, images], axis=0))
+    x = layers.Add(name="both")(ops.split(both, 2, axis=0))
+    x = layers.UnitNormalization(name="unit")(x)
+    return keras.Model(chips, x, name=f"{encoder.name}_mirrored")

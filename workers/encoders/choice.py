@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import structlog
 
 from facetrail.errors import EncoderMismatch
 from facetrail.settings import Settings
-from workers.encoders.registry import ServedEncoder, best_on_disk, entry_of, open_encoder
+from workers.encoders.own import MIRRORED, is_own
+from workers.encoders.registry import (
+    ServedEncoder,
+    best_on_disk,
+    entry_of,
+    found_encoder,
+    open_encoder,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -14,10 +23,10 @@ log = structlog.get_logger(__name__)
 def chosen_encoder(own: str | None, settings: Settings) -> ServedEncoder:
     """The encoder, opened. own: the id the gallery is bound to, or None while it is empty.
 
-    Raises EncoderMismatch, BadModelFile.
+    Raises EncoderMismatch, BadModelFile, BadSettings.
     """
     return open_encoder(
-        chosen_id(own, settings),
+        _chosen(own, settings)[0],
         device=settings.encoder_device,
         precision=settings.encoder_precision,
         threads=settings.threads,
@@ -27,24 +36,32 @@ def chosen_encoder(own: str | None, settings: Settings) -> ServedEncoder:
 
 def chosen_id(own: str | None, settings: Settings) -> str:
     """Raises EncoderMismatch where the gallery's is not the operator's, or is not known here."""
+    return _chosen(own, settings)[1]
+
+
+def _chosen(own: str | None, settings: Settings) -> tuple[str, str]:
+    """What opens the encoder, a name or a path, and its id."""
     wanted = settings.encoder
-    if own is not None:
-        if wanted is not None and entry_of(wanted).id != own:
+    if wanted is not None:
+        found = found_encoder(wanted).id
+        if own not in (None, found):
             raise EncoderMismatch(
                 f"FACETRAIL_ENCODER={wanted}, but the gallery belongs to encoder {own}: unset it, "
                 "or remove the gallery's people first"
             )
-        return entry_of(own).id
-    if wanted is not None:
-        return entry_of(wanted).id
+        return wanted, found
+    if own is not None:
+        return own, entry_of(own).id
     best = best_on_disk(**settings.models)
     log.info("the best encoder on disk serves", encoder=best.id)
-    return best.id
+    return best.name, best.id
 
 
-def is_here(encoder_id: str, settings: Settings) -> bool:
+def is_here(name: str, settings: Settings) -> bool:
     """Whether an encoder is known and its weights lie on this machine."""
+    if is_own(name):
+        return Path(name.removesuffix(MIRRORED)).expanduser().is_file()
     try:
-        return entry_of(encoder_id).is_here(**settings.models)
+        return entry_of(name).is_here(**settings.models)
     except EncoderMismatch:
         return False

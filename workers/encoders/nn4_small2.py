@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from facetrail.errors import BadModelFile
 from workers.encoders.base import Axis, Crop, Tensor, cropped, encoder_of
 
 SIDE = 96
@@ -60,6 +61,14 @@ def nn4_small2(*, classic: bool = True) -> keras.Model:
     """The encoder, untrained: `(n, 112, 112, 3)` chips to `(n, 128)` of length 1."""
     crop = Crop(CROP_ROWS, CROP_COLUMNS, name="crop")
     return encoder_of(cropped(network(classic=classic), crop), name="nn4_small2")
+
+
+def trained() -> keras.Model:
+    """The encoder with our own weights. Raises BadModelFile if they can't be read."""
+    try:
+        return keras.saving.load_model(WEIGHTS, compile=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise BadModelFile(f"{WEIGHTS} can't be read ({error}): check it out again") from error
 
 
 def network(*, classic: bool = True) -> keras.Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +14,8 @@ import numpy as np
 from facetrail.errors import BadEncodings, BadModelFile, EncoderMismatch
 from facetrail.model_files import ModelFile
 from facetrail.wire import CHIP_SHAPE, Chips, Encodings
-from workers.encoders.runtime import Device, Runtime, open_runtime
+from workers.encoders.own import MIRRORED, OwnEncoder, is_own, own_encoder
+from workers.encoders.runtime import Build, Device, Runtime, open_runtime
 
 if TYPE_CHECKING:
     import keras
@@ -28,7 +29,7 @@ class Entry:
     their paths. shipped: weights of ours beside this module that belong to them.
     code: the modules whose change makes an earlier conversion worthless.
     threshold, margin: Euclidean distances of unit encodings; `docs/accuracy.md` has the
-        measurement they come from.
+        measurement they come from. mirrored_threshold: with the mirrored chip averaged in.
     research_only: its terms allow no other use, so that it never serves unasked.
     """
 
@@ -39,6 +40,7 @@ class Entry:
     shipped: tuple[str, ...]
     build: Callable[..., keras.Model]
     threshold: float
+    mirrored_threshold: float
     margin: float
     research_only: bool = False
 
@@ -57,6 +59,23 @@ class Entry:
     def open(self, model_dir: Path | None, cache_dir: Path) -> list[Path]:
         """The paths of its verified files. Raises BadModelFile."""
         return [file.open(model_dir, cache_dir) for file in self.files]
+
+    def builder(self, model_dir: Path | None, cache_dir: Path) -> Build:
+        """Builds from its verified files. Raises BadModelFile."""
+        weights = self.open(model_dir, cache_dir)
+        return lambda: self.build(*weights)
+
+    def with_mirrored(self) -> Entry:
+        """The same with the mirrored chip averaged in."""
+
+        def build(*weights: Path) -> keras.Model:
+            from workers.encoders.base import mirrored
+
+            return mirrored(self.build(*weights))
+
+        return replace(
+            self, name=self.name + MIRRORED, build=build, threshold=self.mirrored_threshold
+        )
 
 
 def _dlib_resnet(weights: Path) -> keras.Model:
@@ -77,6 +96,18 @@ def _combined(retail_weights: Path, dlib_weights: Path) -> keras.Model:
     return combined(retail_weights, dlib_weights)
 
 
+def _mobilefacenet(weights: Path) -> keras.Model:
+    from workers.encoders.mobilefacenet import mobilefacenet
+
+    return mobilefacenet(weights)
+
+
+def _nn4_small2() -> keras.Model:
+    from workers.encoders.nn4_small2 import trained
+
+    return trained()
+
+
 RETAIL0095 = ModelFile(
     name="face-reidentification-retail-0095.bin",
     size=2_213_628,
@@ -95,6 +126,17 @@ DLIB_RESNET = ModelFile(
     source="it comes with the Python package face-recognition-models 0.3.0",
     package="face-recognition-models",
 )
+MOBILEFACENET = ModelFile(
+    name="mobilefacenet_y1.params",
+    size=4_115_182,
+    sha256="b151f97e392e68cb540fb9710a91a574a4187d491eeda77d1c1799ae6dc3b82b",
+    licence="unclear; trained on MS-Celeb-1M, research use only",
+    source="get models/model-0000.params of liguiyuan/mobilefacenet-ncnn from GitHub, at commit "
+    "43631161ecef7567b9871bc711b9fb848629e9bc, and name it mobilefacenet_y1.params",
+    url="https://raw.githubusercontent.com/liguiyuan/mobilefacenet-ncnn/"
+    "43631161ecef7567b9871bc711b9fb848629e9bc/models/model-0000.params",
+    model="mobilefacenet",
+)
 
 # Best first of those that serve unasked: what an empty gallery takes when the operator names
 # none. `combined` costs the sum of its two for a little more, so that is the operator's choice.
@@ -103,31 +145,64 @@ ENTRIES = (
         name="retail0095",
         architecture="MobileNetV2 with squeeze-and-excitation, 128x128, 256 to 128 numbers",
         files=(RETAIL0095,),
-        code=("base.py", "retail0095.py"),
+        code=("axis.py", "base.py", "retail0095.py"),
         shipped=("retail0095_projection.npy",),
         build=_retail0095,
         threshold=1.1,
+        mirrored_threshold=1.1,
         margin=0.05,
     ),
     Entry(
         name="dlib_resnet",
         architecture="ResNet of 29 convolutions, 150x150, 128 numbers",
         files=(DLIB_RESNET,),
-        code=("base.py", "dlib_file.py", "dlib_resnet.py"),
+        code=("axis.py", "base.py", "dlib_file.py", "dlib_resnet.py"),
         shipped=(),
         build=_dlib_resnet,
         threshold=0.36,
+        mirrored_threshold=0.35,
         margin=0.02,
     ),
     Entry(
         name="combined",
         architecture="retail0095 and dlib_resnet side by side, 384 to 128 numbers",
         files=(RETAIL0095, DLIB_RESNET),
-        code=("base.py", "combined.py", "dlib_file.py", "dlib_resnet.py", "retail0095.py"),
+        code=(
+            "axis.py",
+            "base.py",
+            "combined.py",
+            "dlib_file.py",
+            "dlib_resnet.py",
+            "retail0095.py",
+        ),
         shipped=("combined_projection.npy",),
         build=_combined,
-        threshold=0.7,
+        threshold=0.68,
+        mirrored_threshold=0.665,
         margin=0.03,
+    ),
+    Entry(
+        name="mobilefacenet",
+        architecture="MobileFaceNet, 112x112, 128 numbers",
+        files=(MOBILEFACENET,),
+        code=("axis.py", "base.py", "mobilefacenet.py", "mxnet_file.py"),
+        shipped=(),
+        build=_mobilefacenet,
+        threshold=1.12,
+        mirrored_threshold=1.12,
+        margin=0.05,
+        research_only=True,
+    ),
+    Entry(
+        name="nn4_small2",
+        architecture="FaceNet's small Inception network, 96x96, 128 numbers",
+        files=(),
+        code=("axis.py", "base.py", "nn4_small2.py"),
+        shipped=("nn4_small2.keras",),
+        build=_nn4_small2,
+        threshold=0.9,
+        mirrored_threshold=0.9,
+        margin=0.05,
     ),
 )
 #: Those that serve unasked, best first.
@@ -137,10 +212,10 @@ UNASKED = ("retail0095", "dlib_resnet")
 class ServedEncoder:
     """An encoder ready to run: the `Encoder` of `facetrail.wire`."""
 
-    def __init__(self, entry: Entry, runtime: Runtime) -> None:
-        self.id = entry.id
-        self.threshold = entry.threshold
-        self.margin = entry.margin
+    def __init__(self, encoder: Entry | OwnEncoder, runtime: Runtime) -> None:
+        self.id = encoder.id
+        self.threshold = encoder.threshold
+        self.margin = encoder.margin
         self._runtime = runtime
 
     def encode(self, chips: Chips) -> Encodings:
@@ -166,31 +241,47 @@ def open_encoder(
     precision: Literal["f32", "bf16"] = "f32",
     threads: int = 0,
 ) -> ServedEncoder:
-    """The encoder of that id or name, its weights verified.
+    """The encoder of that id or name, its weights verified, or the one in that file.
 
     Raises BadModelFile if its file is missing or not the one meant, EncoderMismatch if
-    there is no encoder of that id.
+    there is no encoder of that id, BadSettings if its description can't be used.
     """
-    entry = entry_of(encoder_id)
-    weights = entry.open(model_dir, cache_dir)
+    encoder = found_encoder(encoder_id)
     runtime = open_runtime(
-        lambda: entry.build(*weights),
-        key=_conversion_key(entry),
+        encoder.builder(model_dir, cache_dir),
+        key=_conversion_key(encoder),
         cache_dir=cache_dir,
-        device=device,
+        device=encoder.device(device) if isinstance(encoder, OwnEncoder) else device,
         precision=precision,
         threads=threads,
     )
-    return ServedEncoder(entry, runtime)
+    if isinstance(encoder, OwnEncoder):
+        encoder.check(runtime)
+    return ServedEncoder(encoder, runtime)
+
+
+def found_encoder(name: str) -> Entry | OwnEncoder:
+    """The registry's entry of an id or a name, or what lies at the path of a file.
+
+    Raises EncoderMismatch; of a file BadModelFile and BadSettings.
+    """
+    return own_encoder(name) if is_own(name) else entry_of(name)
 
 
 def entry_of(encoder_id: str) -> Entry:
     """The registry's entry of an id or a name. Raises EncoderMismatch."""
     for entry in ENTRIES:
-        if encoder_id == entry.name or encoder_id == entry.id:
+        if encoder_id in (entry.name, entry.id):
             return entry
+        if MIRRORED in encoder_id:
+            mirrored = entry.with_mirrored()
+            if encoder_id in (mirrored.name, mirrored.id):
+                return mirrored
     names = ", ".join(entry.id for entry in ENTRIES)
-    raise EncoderMismatch(f"there is no encoder {encoder_id!r} here; known are {names}")
+    raise EncoderMismatch(
+        f"there is no encoder {encoder_id!r} here; known are {names}, each also with "
+        f"{MIRRORED} behind its name, and your own by its file's path"
+    )
 
 
 def best_on_disk(*, model_dir: Path | None, cache_dir: Path) -> Entry:
@@ -203,9 +294,9 @@ def best_on_disk(*, model_dir: Path | None, cache_dir: Path) -> Entry:
     )
 
 
-def _conversion_key(entry: Entry) -> str:
+def _conversion_key(encoder: Entry | OwnEncoder) -> str:
     """Names weights, code and converter together."""
-    return f"{entry.id}-{_digest(version('openvino').encode(), entry.code)}"
+    return f"{encoder.id}-{_digest(version('openvino').encode(), encoder.code)}"
 
 
 def _digest(seed: bytes, names: tuple[str, ...]) -> str:

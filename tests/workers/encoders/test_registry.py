@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from facetrail.errors import BadModelFile, EncoderMismatch
-from workers.encoders.registry import ENTRIES, Entry, best_on_disk, entry_of, open_encoder
+from facetrail.settings import ENCODERS
+from workers.encoders.registry import (
+    ENTRIES,
+    UNASKED,
+    Entry,
+    best_on_disk,
+    entry_of,
+    open_encoder,
+)
 
 EACH = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: str(entry.name))
 
@@ -24,12 +32,24 @@ def test_a_threshold_is_a_distance_and_a_margin_is_less(entry: Entry) -> None:
     assert 0 < entry.margin < entry.threshold < 2
 
 
-@pytest.mark.parametrize("name", ["", "facenet", "dlib_resnet@00000000", "DLIB_RESNET"])
+@pytest.mark.parametrize(
+    "name", ["", "facenet", "dlib_resnet@00000000", "DLIB_RESNET", "facenet+mirrored", "+mirrored"]
+)
 def test_an_unknown_encoder_is_refused_with_those_there_are(name: str) -> None:
     with pytest.raises(EncoderMismatch) as caught:
         entry_of(name)
     assert repr(name) in str(caught.value)
     assert all(entry.id in str(caught.value) for entry in ENTRIES)
+
+
+def test_settings_know_every_encoder() -> None:
+    assert {entry.name for entry in ENTRIES} <= set(ENCODERS)
+
+
+def test_none_for_research_only_serves_unasked() -> None:
+    assert not any(entry_of(name).research_only for name in UNASKED)
+    assert entry_of("mobilefacenet").research_only
+    assert "research use only" in entry_of("mobilefacenet").files[0].licence
 
 
 def test_the_best_on_disk_is_chosen(tmp_path: Path) -> None:
@@ -51,9 +71,9 @@ def test_a_missing_file_is_one_sentence_with_the_mend(tmp_path: Path) -> None:
     with pytest.raises(BadModelFile) as caught:
         open_encoder("retail0095", model_dir=tmp_path, cache_dir=tmp_path)
     assert str(caught.value) == (
-        "face-reidentification-retail-0095.bin is not on this machine: get the FP16 .bin of "
-        "face-reidentification-retail-0095 from Intel's Open Model Zoo, and name its folder in "
-        "FACETRAIL_MODEL_DIR"
+        "face-reidentification-retail-0095.bin is not on this machine: run `facetrail models "
+        "fetch retail0095`, or get the FP16 .bin of face-reidentification-retail-0095 from Intel's "
+        "Open Model Zoo, and name its folder in FACETRAIL_MODEL_DIR"
     )
 
 
