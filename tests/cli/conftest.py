@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 import redis
+import structlog
 
 from facetrail.wire import Encoder
 from ingest.faces.face import Picture
@@ -24,6 +25,13 @@ COMMAND = (sys.executable, "-m", "facetrail.cli")
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
 Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture(autouse=True)
+def logger_of_its_own() -> Iterator[None]:
+    """A command run in this process leaves a logger whose stderr is closed after its test."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
