@@ -10,7 +10,7 @@ export FACETRAIL_MODEL_DIR ?= $(SHARED)/models
 export FACETRAIL_TEST_DATA ?= $(SHARED)
 endif
 
-.PHONY: demo test check format setup clean
+.PHONY: demo test check format bench soak setup clean
 
 demo: $(READY)
 	@$(VENV)/bin/python -m examples.demo --seconds $(SECONDS)
@@ -27,6 +27,16 @@ check: $(READY)
 format: $(READY)
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
+
+# Aligned 112x112 JPEGs of faces, in folders.
+CHIPS ?= $(FACETRAIL_TEST_DATA)/faces/celebs
+
+bench: $(READY)
+	@$(VENV)/bin/python -m benchmarks.encoder_speed --chips $(CHIPS)
+	@$(VENV)/bin/python -m benchmarks.encoder_start
+
+soak: $(READY)
+	@$(VENV)/bin/python -m benchmarks.encoder_memory --chips $(CHIPS)
 
 setup: $(READY)
 

@@ -1,0 +1,95 @@
+"""Runs a converted network on a CPU, by OpenVINO."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facetrail.wire import CHIP_SHAPE, Chips, Encodings
+
+if TYPE_CHECKING:
+    import openvino
+
+    from workers.encoders.runtime import Precision
+
+#: Chips that a stream takes at a time, and the most streams: together one batch of 32.
+SLICE = 4
+STREAMS = 8
+
+
+class OpenVinoRuntime:
+    """A network compiled for slices of fixed sizes; one thread asks it.
+
+    A large batch in one piece does not fit a core's cache, and a network for batches of any
+    size is slower than one for a known size: `docs/speed.md`.
+    """
+
+    def __init__(self, model: Path, *, precision: Precision = "f32", threads: int = 0) -> None:
+        cores = threads or len(os.sched_getaffinity(0))
+        # Read once: networks compiled from one share its weights' pages.
+        self._network = _read(model)
+        self._options: dict[str, object] = {
+            # Said because the default depends on the processor, and one gallery is read by
+            # workers on many.
+            "INFERENCE_PRECISION_HINT": precision,
+            "INFERENCE_NUM_THREADS": cores,
+            "NUM_STREAMS": min(cores, STREAMS),
+            # Else the workers of one machine would all be bound to its first cores.
+            "ENABLE_CPU_PINNING": False,
+        }
+        self._queues: dict[int, openvino.AsyncInferQueue] = {}
+
+    def run(self, chips: Chips) -> Encodings:
+        """Raises RuntimeError where OpenVINO can't run the network."""
+        sliced = len(chips) - len(chips) % SLICE
+        parts = [
+            self._run_in(size, part)
+            for size, part in ((SLICE, chips[:sliced]), (1, chips[sliced:]))
+            if len(part)
+        ]
+        return np.concatenate(parts)
+
+    def _run_in(self, size: int, chips: Chips) -> Encodings:
+        """In slices of one size, which divides the number of chips."""
+        queue = self._queue(size)
+        found: list[Encodings | None] = [None] * (len(chips) // size)
+
+        def keep(request: openvino.InferRequest, place: int) -> None:
+            # A copy: the next run writes over the result's memory.
+            found[place] = request.get_output_tensor(0).data.copy()
+
+        queue.set_callback(keep)
+        for place in range(len(found)):
+            part = np.ascontiguousarray(chips[place * size : (place + 1) * size])
+            queue.start_async([part], place)
+        queue.wait_all()
+        return np.concatenate([part for part in found if part is not None])
+
+    def _queue(self, size: int) -> openvino.AsyncInferQueue:
+        """The network compiled for that size, when it is first needed."""
+        if size not in self._queues:
+            self._queues[size] = _compiled(self._network, size, self._options)
+        return self._queues[size]
+
+
+def _read(path: Path) -> openvino.Model:
+    """The network, for chips as bytes."""
+    import openvino
+    from openvino.preprocess import PrePostProcessor
+
+    prepared = PrePostProcessor(openvino.Core().read_model(path))
+    prepared.input().tensor().set_element_type(openvino.Type.u8)
+    return prepared.build()
+
+
+def _compiled(
+    network: openvino.Model, size: int, options: dict[str, object]
+) -> openvino.AsyncInferQueue:
+    """Takes uint8 `(size, 112, 112, 3)`, as many at a time as there are streams."""
+    import openvino
+
+    network.reshape([size, *CHIP_SHAPE])
+    return openvino.AsyncInferQueue(openvino.compile_model(network, "CPU", options))
