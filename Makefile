@@ -36,6 +36,7 @@ bench: $(READY)
 	@$(VENV)/bin/python -m benchmarks.encoder_start
 
 soak: $(READY)
+	@$(VENV)/bin/python -m pytest -m slow
 	@$(VENV)/bin/python -m benchmarks.encoder_memory --chips $(CHIPS)
 
 setup: $(READY)

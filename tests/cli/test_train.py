@@ -33,6 +33,7 @@ def train(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ})
 
 
+@pytest.mark.slow
 def test_it_makes_an_encoder_of_a_folder(people: Path, tmp_path: Path) -> None:
     done = train(tmp_path, str(people), "--to", "mine.keras", "--json", *SMALL)
     assert done.returncode == 0, done.stderr

@@ -51,6 +51,7 @@ def test_a_run_leaves_checkpoints_curves_and_tensorboards_log(trained: Path) -> 
     assert not list(trained.glob(".aside-*"))
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_as_if_it_had_not_been(
     data: LabelledChips, encoder: Encoder, trained: Path, tmp_path: Path
 ) -> None:

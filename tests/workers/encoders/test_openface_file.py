@@ -115,6 +115,7 @@ def test_what_is_no_h5_file_is_refused(tmp_path: Path) -> None:
         openface(path)
 
 
+@pytest.mark.slow
 def test_the_command_makes_an_encoder(h5: Path, chips: Chips, tmp_path: Path) -> None:
     to = tmp_path / "openface.keras"
     command = [sys.executable, "-m", "training.openface", str(h5), "--to", str(to)]

@@ -133,7 +133,11 @@ def test_a_network_that_cant_be_built_leaves_the_precision_as_it_was() -> None:
 # The other two are held to 1e-5 beside their networks.
 @pytest.mark.parametrize(
     "entry",
-    [entry for entry in ENTRIES if entry.name not in ("dlib_resnet", "retail0095")],
+    [
+        pytest.param(entry, marks=[pytest.mark.slow] if entry.name == "combined" else [])
+        for entry in ENTRIES
+        if entry.name not in ("dlib_resnet", "retail0095")
+    ],
     ids=lambda entry: str(entry.name),
 )
 def test_openvino_answers_as_keras_does(
