@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from training.distillation import DistilledTripletLoss
+from facetrail.wire import Chips, Encoder
+from training.distillation import TEMPERATURE, DistilledTripletLoss, Teacher, relations
 from training.plan import Mining
 from training.triplet import GivenTripletLoss, TripletLoss, squared_distances, triplet_loss
 
@@ -131,8 +132,31 @@ def test_the_teacher_weighs_beside_the_triplets() -> None:
 
     loss = DistilledTripletLoss("batch_all", weight=0.5, reduction="sum")
 
-    expected = ((student - teacher) ** 2).sum() + 0.5 * triplets
-    assert float(loss(targets, student)) == pytest.approx(expected, rel=1e-5)
+    meant, said = (shares(one, teacher) for one in (teacher, student))
+    relative_entropy = (meant * np.log(meant / said)).sum()
+    expected = ((student - teacher) ** 2).sum() + relative_entropy + 0.5 * triplets
+    assert relative_entropy > 0
+    assert float(loss(targets, student)) == pytest.approx(expected, rel=1e-4)
+
+
+def shares(encodings: Floats, teacher: Floats) -> Floats:
+    """How alike each is to each of the teacher's, as shares of 1."""
+    likeness = np.exp(encodings @ teacher.T / TEMPERATURE)
+    return np.asarray(likeness / likeness.sum(axis=1, keepdims=True), np.float32)
+
+
+def test_a_student_who_says_what_the_teacher_says_has_no_relations_to_learn() -> None:
+    encodings = unit(6, 1)
+    assert np.asarray(relations(encodings, encodings)) == pytest.approx(np.zeros(6), abs=1e-6)
+
+
+def test_a_teacher_is_centred(encoder: Encoder, chips: Chips) -> None:
+    # Given a teacher centred on the very chips that it encodes
+    found = Teacher.of(encoder, chips).encode(chips)
+    plain = encoder.encode(chips)
+    assert np.linalg.norm(found, axis=1) == pytest.approx(1.0, abs=1e-5)
+    # I expect strangers farther apart than they were
+    assert np.linalg.norm(found[0] - found[1]) > np.linalg.norm(plain[0] - plain[1])
 
 
 @pytest.mark.parametrize(
