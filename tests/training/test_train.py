@@ -113,6 +113,7 @@ def test_the_file_is_an_encoder(trained: Path, chips: Chips, tmp_path: Path, hal
     assert 0 < Description.read(tmp_path / "mine.yml").threshold < 2
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
     data: LabelledChips, trained: Path, tmp_path: Path
 ) -> None:
