@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from facetrail.settings import Settings
 from training.faces import Encodes
 from training.pixels import Pixels
-from workers.encoders.choice import is_here
+from workers.encoders.choice import is_here, opened_encoder
 from workers.encoders.own import MIRRORED
-from workers.encoders.registry import ENTRIES, open_encoder
+from workers.encoders.registry import ENTRIES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,11 +42,5 @@ def open_candidate(name: str, settings: Settings) -> Candidate:
     """The encoder of that name or id, or `pixels`. Raises EncoderMismatch, BadModelFile."""
     if name == Pixels.id:
         return Candidate(name, Pixels())
-    encoder = open_encoder(
-        name,
-        device=settings.encoder_device,
-        precision=settings.encoder_precision,
-        threads=settings.threads,
-        **settings.models,
-    )
+    encoder = opened_encoder(name, settings)
     return Candidate(name, encoder, encoder.threshold, encoder.margin)

@@ -120,6 +120,11 @@ def in_folds(pairs: list[Pair], folds: set[int]) -> list[Pair]:
     return [pair for pair in pairs if pair.fold + 1 in folds]
 
 
+def people_of(pairs: list[Pair]) -> set[str]:
+    """Everyone of whom a photo is in a pair."""
+    return {photo.parent.name for pair in pairs for photo in (pair.first, pair.second)}
+
+
 def photos_of(pairs: list[Pair]) -> list[Path]:
     """Every photo of the pairs once, in order. Raises BadSettings, naming one not there."""
     photos = sorted({photo for pair in pairs for photo in (pair.first, pair.second)})

@@ -27,7 +27,7 @@ from facetrail.settings import Settings, read_settings
 from facetrail.wire import Chips
 from ingest.faces.detect import open_detector
 from training.faces import central_chips, read_photo
-from training.lfw import Pair, read_pairs
+from training.lfw import people_of, read_pairs
 from workers.encoders import combined, retail0095
 from workers.encoders.own import is_own, own_encoder
 from workers.encoders.registry import entry_of
@@ -54,11 +54,6 @@ def fitted(encodings: NDArray[np.float32], numbers: int = 128) -> NDArray[np.flo
     _, _, directions = np.linalg.svd(encodings.astype(np.float64), full_matrices=False)
     kept = directions[:numbers].T.astype(np.float32)
     return np.pad(kept, ((0, 0), (0, numbers - kept.shape[1])))
-
-
-def people_of(pairs: list[Pair]) -> set[str]:
-    """Everyone of whom a photo is in a pair."""
-    return {photo.parent.name for pair in pairs for photo in (pair.first, pair.second)}
 
 
 def photos_of(folder: Path, left_out: set[str]) -> list[Path]:

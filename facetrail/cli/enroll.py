@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
-from rich.progress import track
 
 from facetrail.cli.people import open_gallery
+from facetrail.cli.photos import with_bar
 from facetrail.errors import BadSettings
 from facetrail.settings import Settings
 from facetrail.store import answered
@@ -51,7 +49,7 @@ def run(
     everyone = True
     with answered(gallery.client):
         enroller = _enroller(gallery, settings)
-        for name, paths in _with_progress(work):
+        for name, paths in with_bar(work, "Enrolling"):
             enrolment = enroller.enrol(name, paths)
             _print(name, enrolment, as_json=as_json)
             everyone &= is_enrolled(enrolment)
@@ -69,13 +67,6 @@ def _enroller(gallery: Gallery, settings: Settings) -> Enroller:
         **settings.models,
     )
     return Enroller(gallery, detector, encoder, min_face=settings.photo_min_face)
-
-
-def _with_progress(work: list[Work]) -> Iterable[Work]:
-    """On a terminal with a bar on stderr, which is gone in the end."""
-    console = Console(stderr=True)
-    off = not console.is_terminal or len(work) < 2
-    return track(work, "Enrolling", console=console, transient=True, disable=off)
 
 
 def people_in(folder: Path) -> list[Work]:

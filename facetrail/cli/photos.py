@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import track
@@ -18,6 +19,7 @@ from training.faces import Crop, PhotoChips, aligned, chips_of
 
 #: Photos of a kind that are named before the rest is only counted.
 NAMED = 5
+Item = TypeVar("Item")
 
 
 def photo_detector(settings: Settings, name: DetectorName | None = None) -> Detector:
@@ -45,10 +47,11 @@ def find_chips(
     return found
 
 
-def with_bar(photos: list[Path]) -> Iterable[Path]:
+def with_bar(items: Sequence[Item], words: str = "Finding faces") -> Iterable[Item]:
+    """On a terminal with a bar on stderr, which is gone in the end."""
     console = Console(stderr=True)
-    off = not console.is_terminal or len(photos) < 2
-    return track(photos, "Finding faces", console=console, transient=True, disable=off)
+    off = not console.is_terminal or len(items) < 2
+    return track(items, words, console=console, transient=True, disable=off)
 
 
 def _tell(refused: list[BadPicture], words: str) -> None:

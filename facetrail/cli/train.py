@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from facetrail.cli.photos import photo_detector
 from facetrail.errors import BadSettings
 from facetrail.settings import Settings
-from ingest.faces.detect import open_detector
-from training.lfw import in_folds, read_pairs
+from training.lfw import in_folds, people_of, read_pairs
 from training.plan import Plan
 from training.prepare import gathered, prepared
 
@@ -38,8 +38,7 @@ class Sources:
         names = set(self.left_out)
         if self.pairs is not None:
             pairs = read_pairs(self.pairs, Path())
-            for pair in in_folds(pairs, self.folds) if self.folds else pairs:
-                names |= {pair.first.parent.name, pair.second.parent.name}
+            names |= people_of(in_folds(pairs, self.folds) if self.folds else pairs)
         return names
 
 
@@ -60,29 +59,14 @@ def run(
         raise BadSettings(f"{to} is no name for an encoder: end it in .keras")
     photos = gathered(sources.people, sources.unnamed, sources.names_left_out())
     log.info("photos found", people=len(photos.people), unnamed=len(photos.unnamed))
-    detector = open_detector(
-        settings.detector,
-        width=settings.photo_width,
-        score=settings.detection_score,
-        threads=settings.threads or len(os.sched_getaffinity(0)),
-        **settings.models,
-    )
-    data = prepared(photos, detector, folder / "chips.npz")
+    data = prepared(photos, photo_detector(settings), folder / "chips.npz")
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
     from training.train import check, export, train
-    from workers.encoders.registry import open_encoder
+    from workers.encoders.choice import opened_encoder
 
     check(data, teacher is not None)
-    opened = None
-    if teacher is not None:
-        opened = open_encoder(
-            teacher,
-            device=settings.encoder_device,
-            precision=settings.encoder_precision,
-            threads=settings.threads,
-            **settings.models,
-        )
+    opened = opened_encoder(teacher, settings) if teacher is not None else None
     state = train(data, plan, folder, inputs=photos.digest, teacher=opened, stop_after=stop_after)
     export(state, folder, to, half=half)
     best = state.best

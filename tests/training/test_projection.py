@@ -10,8 +10,8 @@ import pytest
 from facetrail.errors import EncoderMismatch
 from facetrail.settings import Settings
 from tests.workers.encoders.onnx_writer import averages_times
-from training.lfw import Pair
-from training.projection import features_of, fitted, network_of, people_of, photos_of
+from training.lfw import Pair, people_of
+from training.projection import features_of, fitted, network_of, photos_of
 from workers.encoders.registry import open_encoder
 
 

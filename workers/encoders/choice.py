@@ -25,8 +25,16 @@ def chosen_encoder(own: str | None, settings: Settings) -> ServedEncoder:
 
     Raises EncoderMismatch, BadModelFile, BadSettings.
     """
+    return opened_encoder(_chosen(own, settings)[0], settings)
+
+
+def opened_encoder(name: str, settings: Settings) -> ServedEncoder:
+    """The encoder of that name or id, or of a file, as the settings want it run.
+
+    Raises EncoderMismatch, BadModelFile, BadSettings.
+    """
     return open_encoder(
-        _chosen(own, settings)[0],
+        name,
         device=settings.encoder_device,
         precision=settings.encoder_precision,
         threads=settings.threads,
