@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 
 from facetrail import log
-from facetrail.cli.photos import find_chips, photo_detector
 from facetrail.settings import Settings, read_settings
 from facetrail.wire import Encodings
 from training.candidates import Candidate, names_on_disk, open_candidate, with_mirrored
@@ -27,6 +26,7 @@ from training.faces import PhotoChips, encoded
 from training.lfw import Pair, Verification, in_folds, photos_of, read_pairs, verify
 from training.open_set import OpenSetProtocol, OpenSetRow, Point, evaluated
 from training.people import photos_by_person, strangers_in
+from training.photos import find_chips, photo_detector
 from workers.encoders.own import MIRRORED
 
 FIGURES = Path(__file__).parents[1] / "workers" / "encoders" / "figures.json"

@@ -20,6 +20,7 @@ from facetrail.errors import RedisAway
 
 START_S = 10.0
 STOP_S = 10.0
+LONGEST_SOCKET = 107  # characters of its path, unix(7)
 
 
 class EmbeddedRedis:
@@ -32,14 +33,20 @@ class EmbeddedRedis:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        # A socket's path may have 107 characters, so it can't lie in a deep data folder.
-        self._run = Path(tempfile.mkdtemp(prefix="facetrail-redis-"))
+        # Not in the data folder, which may lie deep.
+        self._run = Path(tempfile.mkdtemp(prefix="facetrail-"))
         self.url = f"unix://{self._run / 'redis.sock'}"
 
     def start(self) -> str:
         """Starts it, unless it runs, and returns its URL once it answers. Raises RedisAway."""
         if self._process is not None and not self.died():
             return self.url
+        if len(str(self._run / "redis.sock")) > LONGEST_SOCKET:
+            self.stop()
+            raise RedisAway(
+                f"{self._run} lies too deep for a socket, whose path has at most {LONGEST_SOCKET} "
+                "characters: name a shorter folder in TMPDIR"
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         self._run.mkdir(mode=0o700, exist_ok=True)  # `stop` took it away
         configuration = self._run / "redis.conf"

@@ -1,7 +1,8 @@
 """Where a model's file lies, and whether it is the one meant.
 
 Looked for in this order: an explicit path, `FACETRAIL_MODEL_DIR`, the user's cache, which is
-where `facetrail models fetch` downloads to, the package of the registry that carries it.
+where `facetrail models fetch` downloads to, what carries it, a package of the registry or
+Facetrail itself.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ class ModelFile:
     """One file of weights that the project knows.
 
     name: the file's name. size: bytes. source: where a user gets it, as a sentence.
-    package: the distribution that carries it, if one does. url: its public address, if it has
-    one; model: the name by which `facetrail models fetch` then gets it.
+    package: the distribution that carries it, if one does; carrier: the folder of Facetrail's
+    own that does. url: its public address, if it has one; model: the name by which `facetrail
+    models fetch` then gets it.
     """
 
     name: str
@@ -30,6 +32,7 @@ class ModelFile:
     licence: str
     source: str
     package: str | None = None
+    carrier: Path | None = None
     url: str | None = None
     model: str | None = None
 
@@ -43,6 +46,8 @@ class ModelFile:
         yield downloads(cache_dir) / self.name
         if self.package is not None:
             yield from _carried(self.package, self.name)
+        if self.carrier is not None:
+            yield self.carrier / self.name
 
     def open(self, model_dir: Path | None, cache_dir: Path, *, path: Path | None = None) -> Path:
         """The path of the verified file. Raises BadModelFile.
@@ -60,7 +65,7 @@ class ModelFile:
     def verify(self, path: Path) -> None:
         """Raises BadModelFile, saying how the file differs from the one meant."""
         if (difference := self.difference(path)) is not None:
-            get = self._fetch() + self.source
+            get = self._fetch() + (self.by_hand() if self.carrier else self.source)
             raise BadModelFile(f"{path} {difference}; delete it and get it again: {get}")
 
     def difference(self, path: Path) -> str | None:
@@ -81,6 +86,8 @@ class ModelFile:
 
     def by_hand(self) -> str:
         """What to do where it can't be fetched, as the end of a sentence."""
+        if self.carrier is not None:
+            return "install Facetrail again"
         return f"{self.source}, and name its folder in FACETRAIL_MODEL_DIR"
 
     def _fetch(self) -> str:

@@ -81,7 +81,7 @@ class Settings(BaseSettings):
         "one on disk.",
     )
     encoder_precision: Literal["f32", "bf16"] = Field(
-        "f32", description="Arithmetic of the encoder on a CPU."
+        "f32", description="Arithmetic of the encoder."
     )
     encoder_device: Literal["auto", "cpu", "gpu"] = Field(
         "auto", description="Where the encoder runs. auto: a GPU if TensorFlow sees one."

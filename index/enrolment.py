@@ -9,20 +9,9 @@ from pathlib import Path
 from facetrail.errors import BadPicture
 from facetrail.wire import Encoder
 from index.gallery import EnrolledPerson, Gallery, Photo, checked_name, same_name
-from index.portrait import decoded, in_front, photos_in, portrait, read
+from index.portrait import decoded, portrait, read
 from ingest.faces.face import Detector
 from ingest.faces.jpeg import jpeg
-
-__all__ = [
-    "REASONS",
-    "Enroller",
-    "Enrolment",
-    "Rejected",
-    "decoded",
-    "in_front",
-    "photos_in",
-    "read",
-]
 
 #: Why a photo is not taken; a fixed list that programs may rely on.
 REASONS = ("not_an_image", "no_face", "several_faces", "too_small", "duplicate_photo")

@@ -1,4 +1,4 @@
-"""A photo of one person: read, turned upright, its one face found and aligned."""
+"""A photo of one person: found, read, turned upright, its one face found and aligned."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facetrail.errors import BadPicture
+from facetrail.errors import BadPicture, BadSettings
 from ingest.faces.align import align
 from ingest.faces.face import Detector, Face, Picture
 
@@ -86,3 +86,10 @@ def photos_in(folder: Path) -> list[Path]:
     return sorted(
         path for path in folder.iterdir() if path.suffix.lower() in PICTURES and path.is_file()
     )
+
+
+def folders_of(folder: Path) -> list[Path]:
+    """The folders in a folder, by name. Raises BadSettings if it is none."""
+    if not folder.is_dir():
+        raise BadSettings(f"{folder} is not a folder: name one with photos")
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))

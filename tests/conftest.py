@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from facetrail.wire import Chips, Encoder
 from ingest.faces.align import align
 from ingest.faces.detect import open_detector
 from ingest.faces.face import Detector, Picture
+from tests.facetrail.zoo import Zoo
 from training.faces import read_photo
 from workers.encoders.registry import open_encoder
 
@@ -76,6 +78,19 @@ def miss(sentence: str) -> NoReturn:
     pytest.skip(sentence)
 
 
+@pytest.fixture
+def zoo(monkeypatch: pytest.MonkeyPatch) -> Iterator[Zoo]:
+    """A server of one model file."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with Zoo() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.go_on.set()
+        server.shutdown()
+        thread.join()
+
+
 @pytest.fixture(scope="session")
 def rtsp_server() -> type[simulator.Simulator]:
     """GStreamer's RTSP server. A missing one skips here and fails in CI."""
@@ -86,8 +101,11 @@ def rtsp_server() -> type[simulator.Simulator]:
 
 @pytest.fixture(scope="session")
 def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where encoders are converted to, once in a run."""
-    return tmp_path_factory.mktemp("cache")
+    """Where encoders are converted to, once for all processes of a run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    (shared / "cache").mkdir(exist_ok=True)
+    return shared / "cache"
 
 
 @pytest.fixture(scope="session")

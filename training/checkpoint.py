@@ -87,6 +87,8 @@ def same_plan(old: Mapping[str, object], new: Mapping[str, object]) -> str | Non
     """The first option that differs, as a user reads it."""
     for name in (*old, *new):
         if old.get(name) != new.get(name):
+            if name == "photos":
+                return "the photos, or how their faces are found, have changed"
             return f"{name.replace('_', '-')} was {old.get(name)}, is {new.get(name)}"
     return None
 
@@ -96,5 +98,5 @@ def _read(folder: Path) -> State:
         return msgspec.json.decode((folder / "state.json").read_bytes(), type=State)
     except (OSError, msgspec.MsgspecError) as error:
         raise TrainingStopped(
-            f"{folder} can't be read ({error}): delete it to go on from the one before"
+            f"{folder} can't be read ({error}): delete it to go on from the best pass, or from none"
         ) from error

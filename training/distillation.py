@@ -13,7 +13,8 @@ from keras import ops
 
 from facetrail.wire import Chips, Encoder, Encodings
 from training.plan import ALPHA, Mining
-from training.triplet import Tensor, TripletLoss
+from training.triplet import TripletLoss
+from workers.encoders.base import Tensor
 
 #: Divides similarities before they become shares: small, so that the likest faces count.
 TEMPERATURE = 0.1

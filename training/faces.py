@@ -82,12 +82,6 @@ def central_face(picture: Picture, detector: Detector) -> Face | None:
     return min(faces, key=lambda face: _from_middle(face, picture), default=None)
 
 
-def central_chip(picture: Picture, detector: Detector) -> Picture | None:
-    """The aligned chip of the face nearest to the middle; None without."""
-    face = central_face(picture, detector)
-    return None if face is None else aligned(picture, face)
-
-
 def _from_middle(face: Face, picture: Picture) -> float:
     x, y, width, height = face.box
     middle = picture.shape[1] / 2, picture.shape[0] / 2
@@ -131,17 +125,6 @@ def _cut(
     if len(chips) < len(crops):
         raise BadPicture("no_face", f"{path}: no face was found")
     return chips
-
-
-def central_chips(photos: Iterable[Path], detector: Detector) -> tuple[list[Path], Chips]:
-    """The photos in which a face was found, and their chips `(n, 112, 112, 3)`.
-
-    Raises BadPicture for a photo that can't be read.
-    """
-    found = chips_of(photos, detector)
-    if found.unreadable:
-        raise found.unreadable[0]
-    return found.paths, found.chips
 
 
 def encoded(chips: Chips, encoder: Encodes) -> Encodings:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import keras
 import numpy as np
+import structlog
+from keras import ops
 from numpy.typing import NDArray
 
 from facetrail.wire import Chips, Encodings
 from training.labelled import LabelledChips
 from training.lfw import Pair, Verification, verify
 
-PAIRS_EACH = 4  # same pairs of one person at most
+PAIRS_EACH = 20  # same pairs of one person at most
 BATCH = 64
+ENOUGH = 10  # people with several photos, of whom two can be spared
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,15 +39,25 @@ class HeldOut:
 def encodings_of(chips: Chips, model: keras.Model) -> Encodings:
     """Float32 `(n, 128)`, in batches, without a word."""
     batches = (chips[i : i + BATCH].astype(np.float32) for i in range(0, len(chips), BATCH))
-    return np.concatenate([np.asarray(model(batch, training=False)) for batch in batches])
+    return np.concatenate([ops.convert_to_numpy(model(batch, training=False)) for batch in batches])
 
 
 def split(data: LabelledChips, share: float, seed: int) -> tuple[LabelledChips, HeldOut | None]:
-    """Keeps back a share of the people with several photos; None if that is not two people."""
+    """Keeps back a share of the people with several photos, two of ten at the least.
+
+    None where that is not two people, and a warning unless none are wanted.
+    """
     random = np.random.default_rng((seed, 0))
     several = data.people_with(2)
-    kept = random.permutation(several)[: round(share * len(several))]
+    least = 2 if share and len(several) >= ENOUGH else 0
+    kept = random.permutation(several)[: max(round(share * len(several)), least)]
     if len(kept) < 2:
+        if share:
+            log.warning(
+                "nobody is held out: training neither verifies nor ends early, and its encoder "
+                "has no threshold; a larger --held-out, or more people",
+                with_several_photos=len(several),
+            )
         return data, None
     held = np.isin(data.labels, kept)
     rest = LabelledChips(data.chips[~held], data.labels[~held])
@@ -62,10 +78,8 @@ def pairs_of(labels: NDArray[np.int_], random: np.random.Generator) -> list[Pair
 def _same(
     labels: NDArray[np.int_], label: int, random: np.random.Generator
 ) -> list[tuple[int, int]]:
-    rows = random.permutation(np.flatnonzero(labels == label))[: 2 * PAIRS_EACH]
-    if len(rows) == 3:
-        return [(rows[0], rows[1]), (rows[1], rows[2])]
-    return list(zip(rows[0::2], rows[1::2], strict=False))
+    pairs = list(combinations(np.flatnonzero(labels == label), 2))
+    return [pairs[place] for place in random.permutation(len(pairs))[:PAIRS_EACH]]
 
 
 def _name(row: int) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from facetrail.errors import BadSettings
-from index.portrait import photos_in
+from index.portrait import folders_of, photos_in
 
 
 def photos_by_person(folder: Path) -> dict[str, list[Path]]:
@@ -43,13 +43,6 @@ def strangers_in(
             f"{folder} has no photo of anybody who is not enrolled: name one with strangers"
         )
     return photos
-
-
-def folders_of(folder: Path) -> list[Path]:
-    """The folders in a folder, by name. Raises BadSettings if it is none."""
-    if not folder.is_dir():
-        raise BadSettings(f"{folder} is not a folder: name one with photos")
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
 def spelled(name: str) -> str:

@@ -28,7 +28,8 @@ class BatchSize:
 class Plan:
     """How to train.
 
-    passes: over the photos, of the whole schedule. rate: the highest learning rate.
+    passes: over the photos, of the whole schedule. rate: the highest learning rate. cycles: how
+    often it falls to nothing in all these passes.
     classic: nn4.small2 with OpenFace's L2 pools and local response normalisation.
     triplet_weight: of the triplets beside a teacher. held_out: share of the people with
     several photos who are kept back. patience: passes without a better one until the end.
@@ -40,6 +41,7 @@ class Plan:
     alpha: float = ALPHA
     triplet_weight: float = 0.2
     rate: float = 2e-3
+    cycles: int = 1
     classic: bool = True
     held_out: float = 0.05
     patience: int = 10

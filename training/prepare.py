@@ -6,16 +6,18 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import structlog
 
-from index.portrait import photos_in
+from index.portrait import folders_of, photos_in
 from ingest.faces.face import Detector
 from training.aside import written_aside
 from training.faces import chips_of
 from training.labelled import LabelledChips
-from training.people import folders_of, spelled
+from training.people import spelled
+from training.photos import with_bar
 from training.plan import UNNAMED
 
 NAMED_AT_MOST = 10  # photos that are no use, in the log
@@ -25,10 +27,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Photos:
-    """What to train on. people: photos by name. unnamed: nobody's."""
+    """What to train on.
+
+    people: photos by name. unnamed: nobody's. detection: how faces are found in them.
+    """
 
     people: dict[str, list[Path]]
     unnamed: list[Path]
+    detection: str = ""
 
     def listed(self) -> Iterator[tuple[int, Path]]:
         """Each photo and its label: its person's place among the names."""
@@ -38,21 +44,27 @@ class Photos:
 
     @property
     def digest(self) -> str:
-        """Changes with every name, photo, size and time of change."""
-        hashed = hashlib.sha256()
+        """Changes with every name and photo; not where all of them lie elsewhere."""
+        hashed = hashlib.sha256(repr((self.detection, list(self.people))).encode())
         for label, photo in self.listed():
-            seen = photo.stat()
-            hashed.update(f"{label} {photo} {seen.st_size} {seen.st_mtime_ns}\n".encode())
+            with photo.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            hashed.update(f"{label} {photo.name} {content}\n".encode())
         return hashed.hexdigest()
 
 
 def gathered(
-    folders: Sequence[Path], unnamed: Sequence[Path], left_out: Iterable[str] = ()
+    folders: Sequence[Path],
+    unnamed: Sequence[Path],
+    left_out: Iterable[str] = (),
+    *,
+    detection: str = "",
 ) -> Photos:
     """The photos of folders with a folder per person, and of folders without names.
 
     The same name in two folders is one person; names are the same whose case differs, or `_`
-    for a space. Raises BadSettings if a folder is not there.
+    for a space. left_out: whose folders are passed over, in both kinds. Raises BadSettings if a
+    folder is not there.
     """
     gone = {spelled(name) for name in left_out}
     people: dict[str, list[Path]] = {}
@@ -62,12 +74,13 @@ def gathered(
             if name not in gone:
                 people.setdefault(name, []).extend(photos_in(person))
     people = {name: photos for name, photos in sorted(people.items()) if photos}
-    nobodys = [photo for folder in unnamed for photo in _all_photos(folder)]
-    return Photos(people, nobodys)
+    nobodys = [photo for folder in unnamed for photo in _all_photos(folder, gone)]
+    return Photos(people, nobodys, detection)
 
 
-def _all_photos(folder: Path) -> list[Path]:
-    return [*photos_in(folder), *(p for inner in folders_of(folder) for p in photos_in(inner))]
+def _all_photos(folder: Path, left_out: set[str]) -> list[Path]:
+    inner = [each for each in folders_of(folder) if spelled(each.name) not in left_out]
+    return [*photos_in(folder), *(photo for each in inner for photo in photos_in(each))]
 
 
 def prepared(photos: Photos, detector: Detector, cache: Path) -> LabelledChips:
@@ -77,12 +90,10 @@ def prepared(photos: Photos, detector: Detector, cache: Path) -> LabelledChips:
     TrainingStopped if the file can't be written.
     """
     digest = photos.digest
-    if cache.is_file():
-        with np.load(cache) as saved:
-            if str(saved["digest"]) == digest:
-                return LabelledChips(saved["chips"], saved["labels"])
+    if (saved := _saved(cache, digest)) is not None:
+        return saved
     listed = list(photos.listed())
-    found = chips_of((photo for _, photo in listed), detector, takes_chips=True)
+    found = chips_of(with_bar([photo for _, photo in listed]), detector, takes_chips=True)
     skipped = [*found.unreadable, *found.without_face]
     for error in skipped[:NAMED_AT_MOST]:
         log.warning("photo skipped", cause=str(error))
@@ -92,3 +103,16 @@ def prepared(photos: Photos, detector: Detector, cache: Path) -> LabelledChips:
     with written_aside(cache) as aside, aside.open("wb") as file:
         np.savez(file, digest=digest, chips=found.chips, labels=labels)
     return LabelledChips(found.chips, labels)
+
+
+def _saved(cache: Path, digest: str) -> LabelledChips | None:
+    """What an earlier run kept of the same photos; None where that can't be had."""
+    try:
+        with cache.open("rb") as file, np.load(file) as saved:
+            if str(saved["digest"]) == digest:
+                return LabelledChips(saved["chips"], saved["labels"])
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        log.warning("prepared photos can't be read, so they are prepared anew", error=str(error))
+    return None

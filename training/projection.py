@@ -1,7 +1,7 @@
 """Fits the orthonormal projection of an encoder's features to 128 numbers.
 
-    python -m training.projection --encoder retail0095 --images lfw/images --chips celebs \\
-        --leave-out lfw/pairs.txt
+    python -m training.projection lfw/images celebs --encoder retail0095 \\
+        --leave-out-pairs lfw/pairs.txt
 
 `--encoder` may be the path of a user's own encoder, which then needs the projection named in
 its description (docs/own_encoder.md).
@@ -14,7 +14,8 @@ that they can be evaluated on.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrail import log
-from facetrail.errors import EncoderMismatch
+from facetrail.errors import BadSettings, EncoderMismatch, FacetrailError
 from facetrail.settings import Settings, read_settings
 from facetrail.wire import Chips
-from ingest.faces.detect import open_detector
-from training.faces import central_chips, read_photo
 from training.lfw import people_of, read_pairs
+from training.people import strangers_in
+from training.photos import find_chips, photo_detector
 from workers.encoders import combined, retail0095
-from workers.encoders.own import is_own, own_encoder
+from workers.encoders.own import NUMBERS, is_own, own_encoder
 from workers.encoders.registry import entry_of
 
 #: Float32 chips to features, of whichever library.
@@ -43,7 +44,7 @@ PROJECTED: dict[str, tuple[Callable[..., Network], Path]] = {
 }
 
 
-def fitted(encodings: NDArray[np.float32], numbers: int = 128) -> NDArray[np.float32]:
+def fitted(encodings: NDArray[np.float32], numbers: int = NUMBERS) -> NDArray[np.float32]:
     """The float32 `(m, numbers)` with orthonormal columns, of features `(n, m)`.
 
     Where m is less than numbers the columns beyond it are zeros. Raises ValueError for fewer
@@ -54,17 +55,6 @@ def fitted(encodings: NDArray[np.float32], numbers: int = 128) -> NDArray[np.flo
     _, _, directions = np.linalg.svd(encodings.astype(np.float64), full_matrices=False)
     kept = directions[:numbers].T.astype(np.float32)
     return np.pad(kept, ((0, 0), (0, numbers - kept.shape[1])))
-
-
-def photos_of(folder: Path, left_out: set[str]) -> list[Path]:
-    """The photos in a folder per person, of everyone who is not left out."""
-    spelled = {name.casefold() for name in left_out}
-    return [
-        photo
-        for person in sorted(folder.iterdir())
-        if person.name.casefold() not in spelled
-        for photo in sorted(person.iterdir())
-    ]
 
 
 def network_of(encoder: str, settings: Settings) -> tuple[Network, Path]:
@@ -90,26 +80,44 @@ def features_of(chips: Chips, network: Network) -> NDArray[np.float32]:
     return np.concatenate([np.asarray(network(batch), np.float32) for batch in batches])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Fits an encoder's projection to 128 numbers.")
-    parser.add_argument("--encoder", required=True, help="retail0095, combined or a file's path")
-    parser.add_argument("--images", type=Path, required=True, help="photos, a folder per person")
-    parser.add_argument("--chips", type=Path, required=True, help="aligned, a folder per person")
-    parser.add_argument("--leave-out", type=Path, required=True, help="a pairs file of --images")
-    given = parser.parse_args()
-    settings = read_settings()
-    log.configure(level=settings.log_level)
-    network, to = network_of(given.encoder, settings)
-    left_out = people_of(read_pairs(given.leave_out, given.images))
-    detector = open_detector("centerface", threads=2, **settings.models)
-    _, aligned = central_chips(photos_of(given.images, left_out), detector)
-    ready = [read_photo(path) for path in photos_of(given.chips, left_out)]
-    features = features_of(np.concatenate([aligned, ready]), network)
+def fit(encoder: str, folders: Sequence[Path], left_out: set[str], settings: Settings) -> str:
+    """Fits and writes the projection; in words what it is.
+
+    Raises BadSettings where there are too few photos, BadModelFile, EncoderMismatch.
+    """
+    network, to = network_of(encoder, settings)
+    photos = [photo for folder in folders for photo in strangers_in(folder, left_out)]
+    chips = find_chips(photos, photo_detector(settings), takes_chips=True).chips
+    if len(chips) < NUMBERS:
+        raise BadSettings(
+            f"a projection to {NUMBERS} numbers wants at least as many photos with a face, and "
+            f"{len(chips)} were found: name more folders"
+        )
+    features = features_of(chips, network)
     projection = fitted(features)
     np.save(to, projection)
     kept = np.linalg.norm(features @ projection, axis=1) / np.linalg.norm(features, axis=1)
-    print(f"{len(aligned)} photos, {len(ready)} chips; length kept {np.mean(kept):.4f}; {to}")
+    return f"{len(chips)} photos; length kept {np.mean(kept):.4f}; {to}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Fits an encoder's projection to 128 numbers.")
+    parser.add_argument("folders", nargs="+", type=Path, help="photos, a folder per person")
+    parser.add_argument("--encoder", required=True, help="retail0095, combined or a file's path")
+    parser.add_argument(
+        "--leave-out-pairs", type=Path, help="leave out everyone in this pairs file"
+    )
+    given = parser.parse_args()
+    settings = read_settings()
+    log.configure(level=settings.log_level)
+    try:
+        pairs = read_pairs(given.leave_out_pairs, Path()) if given.leave_out_pairs else []
+        print(fit(given.encoder, given.folders, people_of(pairs), settings))
+    except FacetrailError as error:
+        print(f"projection: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -20,11 +20,12 @@ from training.half import halve
 from training.held_out import split
 from training.labelled import LabelledChips
 from training.plan import Plan
+from training.rate import Cycles
 from training.triplet import TripletLoss
 from training.watching import ProgressBar, Watching
+from workers.encoders.base import LOADING_FAULTS
 from workers.encoders.nn4_small2 import nn4_small2
 
-WARM_UP = 0.02  # share of all batches in which the learning rate grows
 DECAY = 0.01  # AdamW's
 AUGMENTATION = Augmentation()
 MARGIN = 0.05  # over the runner-up, until `facetrail calibrate` finds another
@@ -51,13 +52,7 @@ def train(
     taught, held_out = split(data, plan.held_out, plan.seed)
     check(taught, teacher is not None)
     checkpoints = Checkpoints(run)
-    described = {
-        **asdict(plan),
-        **asdict(AUGMENTATION),
-        "inputs": inputs,
-        "teacher": teacher.id if teacher else None,
-    }
-    model, state = _resumed(checkpoints, described)
+    model, state = _resumed(checkpoints, _described(plan, inputs, teacher))
     batches = Batches(
         taught,
         plan.batch,
@@ -69,9 +64,25 @@ def train(
     if model is None:
         model = _compiled(plan, steps=plan.passes * len(batches), teacher=teacher)
     watching = Watching(checkpoints, held_out, state, patience=plan.patience, stop_after=stop_after)
-    if stop_after is None or len(state.passes) < stop_after:
+    if not watching.done:
         _fit(model, batches, plan.passes, watching)
     return watching.state
+
+
+def _described(plan: Plan, inputs: str, teacher: Encoder | None) -> dict[str, object]:
+    """All that a run may not change, by the names of the options."""
+    chosen = asdict(plan)
+    batch, classic = chosen.pop("batch"), chosen.pop("classic")
+    return {
+        "photos": inputs,
+        "teacher": teacher.id if teacher else None,
+        "plain": not classic,
+        "people_per_batch": batch["people"],
+        "photos_per_person": batch["photos"],
+        "others": batch["others"],
+        **chosen,
+        **asdict(AUGMENTATION),
+    }
 
 
 def sample(data: LabelledChips, seed: int) -> Chips:
@@ -83,10 +94,10 @@ def sample(data: LabelledChips, seed: int) -> Chips:
 def check(data: LabelledChips, taught: bool) -> None:
     """Raises BadSettings for photos from which nothing can be learned."""
     people, several = len(data.people_with(1)), len(data.people_with(2))
-    if not taught and (people < 2 or not several):
+    if not taught and several < 2:
         raise BadSettings(
             f"there are {people} people, {several} of them with two photos or more: triplets "
-            "need two people and two photos of one; add photos, or name a --teacher"
+            "need two people with two photos each; add photos, or name a --teacher"
         )
     if not len(data.chips):
         raise BadSettings("no photo shows a face: name folders with photos of faces")
@@ -106,9 +117,10 @@ def _resumed(checkpoints: Checkpoints, plan: dict[str, object]) -> tuple[keras.M
         )
     try:
         model = keras.saving.load_model(path)
-    except (OSError, ValueError, KeyError) as error:
+    except LOADING_FAULTS as error:
         raise TrainingStopped(
-            f"{path} can't be read ({error}): delete its folder to go on from the one before"
+            f"{path} can't be read ({error}): delete its folder to go on from the best pass, or "
+            "from none"
         ) from error
     log.info("training goes on", passes=len(state.passes))
     return model, state
@@ -117,16 +129,15 @@ def _resumed(checkpoints: Checkpoints, plan: dict[str, object]) -> tuple[keras.M
 def _compiled(plan: Plan, *, steps: int, teacher: Encoder | None) -> keras.Model:
     keras.utils.set_random_seed(plan.seed)
     model = nn4_small2(classic=plan.classic)
-    warm_up = round(WARM_UP * steps)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - warm_up, warmup_target=plan.rate, warmup_steps=warm_up
-    )
+    rate = Cycles(plan.rate, -(-steps // plan.cycles))
     loss = (
         DistilledTripletLoss(plan.mining, plan.alpha, plan.triplet_weight)
         if teacher
         else TripletLoss(plan.mining, plan.alpha)
     )
-    model.compile(keras.optimizers.AdamW(rate, weight_decay=DECAY), loss, jit_compile=False)
+    # JAX is slow without; TensorFlow on a CPU is slower with it.
+    jit = keras.backend.backend() == "jax"
+    model.compile(keras.optimizers.AdamW(rate, weight_decay=DECAY), loss, jit_compile=jit)
     return model
 
 
@@ -140,6 +151,7 @@ def _fit(model: keras.Model, batches: Batches, passes: int, watching: Watching) 
             epochs=passes,
             initial_epoch=len(watching.state.passes),
             callbacks=[watching, bar, board],
+            shuffle=False,  # each batch is drawn anew, and the same after a resume
             verbose=0,
         )
     finally:

@@ -10,15 +10,13 @@ section 3.2).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import get_args
 
 import keras
 from keras import ops
 
 from training.plan import ALPHA, Mining
-
-#: A tensor of whichever backend Keras runs on; Keras has no types.
-Tensor = Any
+from workers.encoders.base import Tensor
 
 
 def triplet_loss(anchor: Tensor, positive: Tensor, negative: Tensor, alpha: float) -> Tensor:

@@ -6,6 +6,7 @@ import math
 import time
 
 import keras
+import numpy as np
 import structlog
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -50,13 +51,22 @@ class Watching(keras.callbacks.Callback):  # type: ignore[misc]
         if logs and not math.isfinite(logs["loss"]):
             raise TrainingStopped(
                 f"the loss is {logs['loss']} at batch {batch + 1} of pass "
-                f"{len(self.state.passes) + 1}: start the same command again with a lower --rate; "
-                f"the last good checkpoint stays in {self.checkpoints.run}"
+                f"{len(self.state.passes) + 1}: {self._begin_anew}"
             )
 
+    @property
+    def _begin_anew(self) -> str:
+        kept = f"; the last good checkpoint stays in {self.checkpoints.run}"
+        return "begin anew with a lower --rate and another --run" + kept * bool(self.state.passes)
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Raises TrainingStopped if the checkpoint can't be written."""
+        """Raises TrainingStopped if the checkpoint can't be written, or is not worth it."""
         logs = logs or {}
+        if not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
+            raise TrainingStopped(
+                f"after pass {len(self.state.passes) + 1} some weights are no numbers: "
+                f"{self._begin_anew}"
+            )
         found = self.held_out.verify(self.model) if self.held_out else None
         if found is not None:  # so that TensorBoard shows them
             logs["held_out_accuracy"], logs["held_out_auc"] = found.accuracy, found.auc
@@ -72,12 +82,16 @@ class Watching(keras.callbacks.Callback):  # type: ignore[misc]
         self.checkpoints.save(self.model, self.state)
         draw(self.state.passes, self.checkpoints.run / "curves.png")
         log.info("pass", **{k: v for k, v in _shown(made).items() if v is not None})
-        best = self.state.best
-        if best is not None and made.number - best.number >= self.patience:
+        self.model.stop_training = self.done
+
+    @property
+    def done(self) -> bool:
+        """Whether no more passes are wanted, though the plan may have some."""
+        made, best = len(self.state.passes), self.state.best
+        if best is not None and made - best.number >= self.patience:
             log.info("no better pass for a while, so training ends", best=best.number)
-            self.model.stop_training = True
-        if made.number == self.stop_after:
-            self.model.stop_training = True
+            return True
+        return self.stop_after is not None and made >= self.stop_after
 
 
 def _shown(made: Pass) -> dict[str, object]:

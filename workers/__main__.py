@@ -143,9 +143,14 @@ def serve(app: Celery, name: str, *, threads: int) -> int:
 
 
 def warm_up(encoder: Encoder, batch_size: int) -> None:
-    """The first run of a network costs more than all later ones; no chip has to wait for it."""
-    for size in (1, batch_size):
+    """The first run of each size costs more than all later ones; no chip has to wait for it."""
+    for size in (*powers_of_two(batch_size), batch_size):
         encoder.encode(np.zeros((size, 112, 112, 3), np.uint8))
+
+
+def powers_of_two(end: int) -> list[int]:
+    """Below the end: 1, 2, 4."""
+    return [1 << place for place in range((end - 1).bit_length())]
 
 
 def sweep(service: Service) -> None:

@@ -175,11 +175,14 @@ def train(
         int, typer.Option(min=0, help="More faces per batch that only the teacher judges.")
     ] = BatchSize.others,
     mining: Annotated[Mining, typer.Option(help="Which triplets of a batch count.")] = Plan.mining,
-    alpha: Annotated[float, typer.Option(min=0, help="The triplet loss's.")] = Plan.alpha,
+    alpha: Annotated[float, typer.Option(help="The triplet loss's.")] = Plan.alpha,
     triplet_weight: Annotated[
         float, typer.Option(min=0, help="Of the triplets beside the teacher.")
     ] = Plan.triplet_weight,
     rate: Annotated[float, typer.Option(help="The highest learning rate.")] = Plan.rate,
+    cycles: Annotated[
+        int, typer.Option(min=1, help="How often the rate falls to nothing in these passes.")
+    ] = Plan.cycles,
     held_out: Annotated[
         float, typer.Option(min=0, max=0.5, help="Share of people to verify on.")
     ] = Plan.held_out,
@@ -199,6 +202,14 @@ def train(
     from facetrail.cli.train import Sources
     from facetrail.cli.train import run as run_training
 
+    if leave_out_fold and leave_out_pairs is None:
+        raise typer.BadParameter("--leave-out-fold goes with --leave-out-pairs")
+    if unnamed and teacher is None:
+        raise typer.BadParameter("--unnamed goes with --teacher: only one can judge them")
+    if not 0 < rate < 1:
+        raise typer.BadParameter("--rate is above 0 and below 1, such as 0.002")
+    if not 0 < alpha <= 4:
+        raise typer.BadParameter("--alpha is above 0 and at most 4, such as 0.2")
     plan = Plan(
         passes=passes,
         batch=BatchSize(people_per_batch, photos_per_person, others if teacher else 0),
@@ -206,6 +217,7 @@ def train(
         alpha=alpha,
         triplet_weight=triplet_weight,
         rate=rate,
+        cycles=cycles,
         classic=not plain,
         held_out=held_out,
         patience=patience,

@@ -26,15 +26,16 @@ from index.calibration import Calibration
 from index.gallery import Gallery
 from index.replica import Replica
 from training.calibration import Finding, OperatingPoint, calibrated
-from workers.encoders.choice import chosen_encoder, chosen_id
-from workers.encoders.registry import Entry, entry_of
+from workers.encoders.choice import chosen, chosen_encoder
+from workers.encoders.own import OwnEncoder
+from workers.encoders.registry import Entry
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Measurement:
     """people: by id, the name and the encodings of everyone enrolled."""
 
-    entry: Entry
+    encoder: Entry | OwnEncoder
     before: InForce
     people: Mapping[str, tuple[str, Encodings]]
     strangers: Strangers
@@ -53,7 +54,7 @@ def run(
     with answered(gallery.client):
         measured = _measured(gallery, settings, fpir, owners)
         if not dry_run:
-            gallery.calibrate(measured.entry.id, _calibration(measured.finding.point, fpir))
+            gallery.calibrate(measured.encoder.id, _calibration(measured.finding.point, fpir))
     show(_report(measured, fpir, stored=not dry_run), as_json=as_json)
 
 
@@ -61,13 +62,13 @@ def reset(settings: Settings, *, as_json: bool) -> None:
     """The encoder's own threshold and margin hold again. Raises EncoderMismatch, RedisAway."""
     gallery = open_gallery(settings)
     with answered(gallery.client):
-        entry = entry_of(chosen_id(gallery.encoder, settings))
-        before = _in_force(gallery, entry)
-        removed = gallery.reset_calibration(entry.id)
+        encoder = chosen(gallery.encoder, settings)
+        before = _in_force(gallery, encoder)
+        removed = gallery.reset_calibration(encoder.id)
     done = Reset(
-        encoder=entry.id,
-        threshold=entry.threshold,
-        margin=entry.margin,
+        encoder=encoder.id,
+        threshold=encoder.threshold,
+        margin=encoder.margin,
         before=before,
         reset=removed,
     )
@@ -77,33 +78,33 @@ def reset(settings: Settings, *, as_json: bool) -> None:
 def _measured(
     gallery: Gallery, settings: Settings, fpir: float, owners: Mapping[Path, Path]
 ) -> _Measurement:
-    entry = entry_of(chosen_id(gallery.encoder, settings))
-    people = _people(gallery, entry)
+    encoder = chosen(gallery.encoder, settings)
+    people = _people(gallery, encoder.id)
     strangers = Strangers()
     if owners and len(people) > 1:
-        encoder = chosen_encoder(gallery.encoder, settings)
-        strangers = encoded_strangers(owners, gallery, encoder, settings)
-    own = OperatingPoint(entry.threshold, entry.margin)
+        opened = chosen_encoder(gallery.encoder, settings)
+        strangers = encoded_strangers(owners, gallery, opened, settings)
+    own = OperatingPoint(encoder.threshold, encoder.margin)
     enrolled = [encodings for _, encodings in people.values()]
     finding = calibrated(enrolled, strangers.encodings, fpir=fpir, own=own)
-    return _Measurement(entry, _in_force(gallery, entry), people, strangers, finding)
+    return _Measurement(encoder, _in_force(gallery, encoder), people, strangers, finding)
 
 
-def _people(gallery: Gallery, entry: Entry) -> dict[str, tuple[str, Encodings]]:
+def _people(gallery: Gallery, encoder: str) -> dict[str, tuple[str, Encodings]]:
     """As a worker sees them."""
-    replica = Replica(gallery.client, gallery.keys, worker=None, encoder=entry.id)
+    replica = Replica(gallery.client, gallery.keys, worker=None, encoder=encoder)
     replica.load()
     names = replica.view.people
     return {person: (names[person].name, rows) for person, rows in replica.encodings().items()}
 
 
-def _in_force(gallery: Gallery, entry: Entry) -> InForce:
+def _in_force(gallery: Gallery, encoder: Entry | OwnEncoder) -> InForce:
     try:
-        found = gallery.calibration(entry.id)
+        found = gallery.calibration(encoder.id)
     except GalleryError:  # workers can't read it either
         found = None
     if found is None:
-        return InForce(entry.threshold, entry.margin)
+        return InForce(encoder.threshold, encoder.margin)
     return InForce(found.threshold, found.margin, found.calibrated_at)
 
 
@@ -120,7 +121,7 @@ def _report(measured: _Measurement, fpir: float, *, stored: bool) -> Report:
     finding, strangers = measured.finding, measured.strangers
     closest = _closest(measured)
     return Report(
-        encoder=measured.entry.id,
+        encoder=measured.encoder.id,
         threshold=finding.point.threshold,
         margin=finding.point.margin,
         wanted_fpir=fpir,
@@ -138,7 +139,7 @@ def _report(measured: _Measurement, fpir: float, *, stored: bool) -> Report:
         before=measured.before,
         skipped=[Skipped(str(path), bad.reason, str(bad)) for path, bad in strangers.skipped],
         stored=stored,
-        warnings=warnings_of(finding, fpir, closest, measured.entry.threshold),
+        warnings=warnings_of(finding, fpir, closest, measured.encoder.threshold),
     )
 
 

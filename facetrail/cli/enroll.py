@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 
 from facetrail.cli.people import open_gallery
-from facetrail.cli.photos import with_bar
 from facetrail.errors import BadSettings
 from facetrail.settings import Settings
 from facetrail.store import answered
-from index.enrolment import Enroller, Enrolment, photos_in
+from index.enrolment import Enroller, Enrolment
 from index.gallery import Gallery, checked_name
-from ingest.faces.detect import open_detector
+from index.portrait import folders_of, photos_in
+from training.photos import photo_detector, with_bar
 from workers.encoders.choice import chosen_encoder
 
 Work = tuple[str, list[Path]]
@@ -59,22 +59,12 @@ def run(
 def _enroller(gallery: Gallery, settings: Settings) -> Enroller:
     """Raises BadModelFile, EncoderMismatch."""
     encoder = chosen_encoder(gallery.encoder, settings)
-    detector = open_detector(
-        settings.detector,
-        width=settings.photo_width,
-        score=settings.detection_score,
-        threads=settings.detector_threads,
-        **settings.models,
-    )
-    return Enroller(gallery, detector, encoder, min_face=settings.photo_min_face)
+    return Enroller(gallery, photo_detector(settings), encoder, min_face=settings.photo_min_face)
 
 
 def people_in(folder: Path) -> list[Work]:
     """Names and photos of a folder with a folder per person. Raises BadSettings, GalleryError."""
-    if not folder.is_dir():
-        raise BadSettings(f"{folder} is not a folder: name one with a folder of photos per person")
-    people = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    found = [(checked_name(person.name), photos_in(person)) for person in people]
+    found = [(checked_name(person.name), photos_in(person)) for person in folders_of(folder)]
     if not any(photos for _, photos in found):
         raise BadSettings(
             f"{folder} has no folder with photos: put each person's into a folder of their name"

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 from facetrail.cli.candidates import candidates
-from facetrail.cli.photos import NAMED, find_chips, photo_detector
 from facetrail.errors import BadSettings
 from facetrail.settings import Settings
 from facetrail.wire import Chips
@@ -30,6 +29,7 @@ from training.open_set import (
     too_few_photos,
 )
 from training.people import photos_by_person, strangers_in
+from training.photos import NAMED, find_chips, photo_detector
 
 
 def run(

@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from facetrail.cli.candidates import candidates
-from facetrail.cli.photos import find_chips, photo_detector
 from facetrail.settings import Settings
 from facetrail.wire import Chips
 from ingest.faces.detect import DetectorName
 from training.candidates import Candidate
 from training.faces import Crop, PhotoChips, aligned, encoded, unaligned
 from training.lfw import Pair, Verification, in_folds, photos_of, read_pairs, verify
+from training.photos import find_chips, photo_detector
 
 Chipped = tuple[str, Chips]
 

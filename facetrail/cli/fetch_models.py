@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from facetrail import download
-from facetrail.cli.models import OURS, Model
+from facetrail.cli.models import Model
 from facetrail.errors import BadModelFile
 from facetrail.model_files import ModelFile, downloads
 from facetrail.settings import Settings
@@ -27,7 +27,7 @@ class Fetched(msgspec.Struct, frozen=True):
     """What became of one file, as `--json` prints it. sentence: why it failed."""
 
     model: str
-    file: str | None
+    file: str
     outcome: Outcome
     path: str | None
     sentence: str | None = None
@@ -44,9 +44,6 @@ def run(models: list[Model], settings: Settings, given: Path | None, *, as_json:
             files.setdefault(file.name, (model, file))  # encoders may share one
     if given is not None and len(files) != 1:
         raise typer.BadParameter("--from goes with one NAME, of a model with one file")
-    for model in models:
-        if not model.files:
-            _print(Fetched(model.name, None, "present", str(model.shipped[0])), OURS, as_json)
     results = [
         _print_fetched(model, file, settings, given, as_json=as_json)
         for model, file in files.values()
@@ -63,7 +60,11 @@ def _print_fetched(
         failed = Fetched(model.name, file.name, "failed", None, str(error))
         _print(failed, str(error), as_json)
         return False
-    says = _WORDS[outcome] if file.package is None else f"comes with the package {file.package}"
+    says = _WORDS[outcome]
+    if file.package is not None:
+        says = f"comes with the package {file.package}"
+    elif file.carrier is not None:
+        says = "is part of Facetrail"
     _print(Fetched(model.name, file.name, outcome, str(path)), f"{file.name} {says}", as_json)
     return True
 

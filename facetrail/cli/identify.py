@@ -11,7 +11,6 @@ import msgspec
 
 from facetrail.cli.draw import Kind, Mark, with_marks
 from facetrail.cli.people import open_gallery
-from facetrail.cli.photos import photo_detector
 from facetrail.cli.picture_file import check_target, save
 from facetrail.errors import GalleryError
 from facetrail.events import Person
@@ -24,6 +23,7 @@ from index.portrait import decoded, no_face, read
 from index.replica import Replica, View
 from ingest.faces.align import align
 from ingest.faces.face import Face, Picture
+from training.photos import photo_detector
 from workers.encoders.choice import chosen_encoder
 from workers.recognise import judge
 

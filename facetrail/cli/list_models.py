@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Column, Table
 
-from facetrail.cli.models import OURS, Kind, Model, known
+from facetrail.cli.models import Kind, Model, known
 from facetrail.model_files import ModelFile
 from facetrail.settings import Settings
 from workers.encoders import registry
@@ -19,16 +19,18 @@ FIGURES = Path(registry.__file__).with_name("figures.json")
 
 
 class Verification(msgspec.Struct, frozen=True):
-    """On LFW. accuracy: 0 to 1."""
+    """On LFW. accuracy: 0 to 1. folds: of its pairs, counted from 1."""
 
     accuracy: float
+    folds: list[int]
 
 
 class Identification(msgspec.Struct, frozen=True):
-    """Rates of a 1:N search, 0 to 1."""
+    """Rates of a 1:N search, 0 to 1, among so many people."""
 
     fnir: float
     fpir: float
+    people: int
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -64,7 +66,7 @@ class Listed(msgspec.Struct, frozen=True):
     source: str
     url: str | None
     sha256: str | None
-    licence: str | None
+    licence: str
     size: int
     files: list[ListedFile]
     path: str | None
@@ -96,19 +98,19 @@ def read_figures(path: Path = FIGURES) -> dict[str, Figures]:
 def _listed(model: Model, settings: Settings, figures: Figures | None) -> Listed:
     files = [_listed_file(file, settings) for file in model.files]
     only = files[0] if len(files) == 1 else None
-    paths = [file.path for file in files] or [str(path) for path in model.shipped]
+    paths = [file.path for file in files]
     return Listed(
         kind=model.kind,
         name=model.name,
         id=model.id,
         architecture=model.architecture,
-        source="; ".join(file.source for file in files) or OURS,
+        source="; ".join(file.source for file in files),
         url=only.url if only else None,
         sha256=only.sha256 if only else None,
-        licence=", ".join(dict.fromkeys(file.licence for file in files)) or None,
-        size=_size(model),
+        licence=", ".join(dict.fromkeys(file.licence for file in files)),
+        size=sum(file.size for file in model.files),
         files=files,
-        path=paths[0] if paths and all(paths) else None,
+        path=paths[0] if all(paths) else None,
         research_only=model.research_only,
         figures=figures,
     )
@@ -127,40 +129,43 @@ def _listed_file(file: ModelFile, settings: Settings) -> ListedFile:
     )
 
 
-def _size(model: Model) -> int:
-    if model.files:
-        return sum(file.size for file in model.files)
-    return sum(path.stat().st_size for path in model.shipped)
-
-
 def _table(listed: list[Listed]) -> Table:
     name, fnir = Column("name", no_wrap=True), Column("FNIR", no_wrap=True)
-    caption = "FNIR at FPIR 1 %, with 1 / 5 photos of each person: docs/accuracy.md"
+    caption = (
+        "FNIR at FPIR 1 %, with 1 / 5 photos of each person: docs/accuracy.md\n"
+        "* measured on the part only that it had not been trained on"
+    )
+    lfw = [model.figures.lfw for model in listed if model.figures]
+    folds = max((len(one.folds) for one in lfw if one), default=0)
     table = Table(name, "licence", "size", "LFW", fnir, "here", caption=caption)
     for model in listed:
         table.add_row(
             model.name,
-            (model.licence or "-") + (" (research use)" if model.research_only else ""),
+            model.licence,
             decimal(model.size),
-            *_measured(model.figures or Figures()),
+            *_measured(model.figures or Figures(), folds),
             "yes" if model.path else "no",
         )
     return table
 
 
-def _measured(figures: Figures) -> tuple[str, str]:
-    """Accuracy on LFW, and FNIR with one and with five photos enrolled."""
-    lfw = f"{figures.lfw.accuracy:.1%}" if figures.lfw else "-"
+def _measured(figures: Figures, folds: int) -> tuple[str, str]:
+    """Accuracy on LFW, and FNIR with one and with five photos enrolled.
+
+    folds: of the pairs there are; an encoder measured on fewer is marked.
+    """
+    if figures.lfw is None:
+        return "-", "-"
+    mark = "" if len(figures.lfw.folds) == folds else " *"
+    lfw = f"{figures.lfw.accuracy:.1%}{mark}"
     if not figures.identification:
         return lfw, "-"
     searches = (figures.identification.get(photos) for photos in ("1", "5"))
-    return lfw, " / ".join(f"{search.fnir:.1%}" if search else "-" for search in searches)
+    return lfw, " / ".join(f"{one.fnir:.1%}" if one else "-" for one in searches) + mark
 
 
 def _print_origin(model: Listed) -> None:
     print(f"\n{model.kind} {model.id}: {model.architecture}")
-    if not model.files:
-        print(f"  {model.source}: {model.path}")
     for file in model.files:
         print(f"  {file.name}")
         print(f"    from    {file.url or file.source}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import typer
@@ -13,12 +12,11 @@ from ingest.faces import detect
 from workers.encoders import registry
 
 Kind = Literal["encoder", "detector"]
-OURS = "its weights are part of Facetrail"
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """An encoder or a detector. shipped: weights that are part of Facetrail."""
+    """An encoder or a detector."""
 
     kind: Kind
     name: str
@@ -26,7 +24,6 @@ class Model:
     architecture: str
     research_only: bool
     files: tuple[ModelFile, ...]
-    shipped: tuple[Path, ...] = ()
 
 
 def known() -> list[Model]:
@@ -39,7 +36,6 @@ def known() -> list[Model]:
             entry.architecture,
             entry.research_only,
             entry.files,
-            tuple(Path(registry.__file__).with_name(name) for name in entry.shipped),
         )
         for entry in registry.ENTRIES
     ]

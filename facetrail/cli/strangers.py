@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from facetrail.cli.photos import photo_detector, with_bar
 from facetrail.errors import BadPicture, BadSettings
 from facetrail.settings import Settings
 from facetrail.wire import Encoder, Encodings
 from index.gallery import Gallery
-from index.portrait import decoded, photos_in, portrait, read
+from index.portrait import decoded, folders_of, photos_in, portrait, read
 from ingest.faces.face import Detector
+from training.photos import photo_detector, with_bar
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,9 +35,7 @@ def owners_in(folder: Path) -> dict[Path, Path]:
 
     Raises BadSettings.
     """
-    if not folder.is_dir():
-        raise BadSettings(f"{folder} is not a folder: name one with photos of strangers")
-    people = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    people = folders_of(folder)
     owners = {photo: photo for photo in photos_in(folder)}
     owners |= {photo: person for person in people for photo in photos_in(person)}
     if not owners:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import structlog
 
-from facetrail.cli.photos import photo_detector
 from facetrail.errors import BadSettings
 from facetrail.settings import Settings
+from index.portrait import folders_of
 from training.lfw import in_folds, people_of, read_pairs
+from training.people import spelled
+from training.photos import photo_detector
 from training.plan import Plan
 from training.prepare import gathered, prepared
+from workers.encoders.own import check_name
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +45,36 @@ class Sources:
             names |= people_of(in_folds(pairs, self.folds) if self.folds else pairs)
         return names
 
+    def check_left_out(self) -> None:
+        """Raises BadSettings for names that no folder has: who is meant would be trained on."""
+        folders = [*self.people, *self.unnamed]
+        known = {spelled(person.name) for folder in folders for person in folders_of(folder)}
+        for name in self.left_out:
+            if spelled(name) not in known:
+                raise BadSettings(
+                    f"--leave-out {name}: nobody's folder is called so; name one as it is spelled"
+                )
+        if self.pairs is not None and not known & {*map(spelled, self.names_left_out())}:
+            raise BadSettings(
+                f"--leave-out-pairs {self.pairs}: nobody in it has a folder; name the pairs file "
+                "of these photos"
+            )
+
+
+def check_target(to: Path) -> None:
+    """Raises BadSettings where no encoder could be written, or none that could be used."""
+    if to.suffix != ".keras":
+        raise BadSettings(f"{to} is no name for an encoder: end it in .keras")
+    check_name(to)
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=to.parent):
+            pass
+    except OSError as error:
+        raise BadSettings(
+            f"{to} can't be written ({error.strerror}): name a file in a folder that can be"
+        ) from error
+
 
 def run(
     settings: Settings,
@@ -55,9 +89,14 @@ def run(
     as_json: bool,
 ) -> None:
     """Raises BadSettings, BadModelFile, EncoderMismatch, TrainingStopped."""
-    if to.suffix != ".keras":
-        raise BadSettings(f"{to} is no name for an encoder: end it in .keras")
-    photos = gathered(sources.people, sources.unnamed, sources.names_left_out())
+    check_target(to)
+    sources.check_left_out()
+    photos = gathered(
+        sources.people,
+        sources.unnamed,
+        sources.names_left_out(),
+        detection=f"{settings.detector} {settings.photo_width} {settings.detection_score}",
+    )
     log.info("photos found", people=len(photos.people), unnamed=len(photos.unnamed))
     data = prepared(photos, photo_detector(settings), folder / "chips.npz")
 

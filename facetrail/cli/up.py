@@ -26,7 +26,7 @@ from facetrail.settings import Settings
 from facetrail.store import Keys, checked, connect
 from index.gallery import Gallery
 from ingest.faces.detect import detector_file
-from workers.encoders.choice import chosen_id
+from workers.encoders.choice import chosen
 
 STEP_MS = 200
 PAUSE_S = 1.0
@@ -63,7 +63,7 @@ def run(
         server = None if settings.redis_url else stack.enter_context(own_redis(settings.data_dir))
         url = server.url if server else settings.redis_url
         client, keys = checked(connect(url)), Keys(settings.key_prefix)
-        chosen_id(Gallery(client, keys).encoder, settings)
+        chosen(Gallery(client, keys).encoder, settings)
         worker_name = settings.worker_name or f"{socket.gethostname()}-up-{secrets.token_hex(2)}"
         roles = Roles(
             os.environ

@@ -10,11 +10,11 @@ import msgspec
 import numpy as np
 
 from facetrail.cli.draw import Kind, Mark, pair
-from facetrail.cli.photos import photo_detector
 from facetrail.cli.picture_file import check_target, save
 from facetrail.settings import Settings
 from index.portrait import Portrait, decoded, portrait, read
 from ingest.faces.face import Picture
+from training.photos import photo_detector
 from workers.encoders.choice import chosen_encoder
 
 

@@ -23,11 +23,13 @@ from index.enrolment import Enroller
 from index.gallery import Gallery, Photo
 from ingest.faces.face import Detector
 from tests.cli.conftest import Run
+from tests.workers.encoders.onnx_writer import averages_times
+from workers.encoders.choice import chosen
 from workers.encoders.registry import entry_of
 
 ENTRY = entry_of("dlib_resnet")
 Capture = pytest.CaptureFixture[str]
-EnrolPeople = Callable[[int], None]
+EnrolPeople = Callable[..., None]
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def settings(redis_url: str, cache_dir: Path) -> Settings:
 def enrol_people(gallery: Gallery) -> EnrolPeople:
     """`enrol_people(10)`: made-up people with two photos each, far from each other."""
 
-    def enrol(count: int) -> None:
+    def enrol(count: int, encoder: str = ENTRY.id) -> None:
         random = np.random.default_rng(0)
         for person in range(count):
             middle = random.normal(size=128)
@@ -55,7 +57,7 @@ def enrol_people(gallery: Gallery) -> EnrolPeople:
                 photos.append(
                     Photo(digest=f"{person} {number}", source="", encoding=encoding, chip=b"")
                 )
-            gallery.enrol(f"Person {person}", photos, encoder=ENTRY.id)
+            gallery.enrol(f"Person {person}", photos, encoder=encoder)
 
     return enrol
 
@@ -120,6 +122,23 @@ def test_a_dry_run_stores_nothing_and_says_what_is_in_force(
     assert "stored      no, this was a dry run\n" in shown.out
     assert shown.err == ""  # five trials are enough for 70 %
     assert gallery.calibration(ENTRY.id) == before
+
+
+def test_a_user_s_own_encoder_is_calibrated_by_its_file(
+    settings: Settings, gallery: Gallery, enrol_people: EnrolPeople, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(averages_times(np.eye(192, 128, dtype=np.float32), shape=("n", 3, 112, 112)))
+    path.with_suffix(".yml").write_text("threshold: 0.5\nmargin: 0.1\nlayout: nchw\n")
+    own = settings.model_copy(update={"encoder": str(path)})
+    encoder = chosen(None, own).id
+    enrol_people(10, encoder)
+
+    calibrate.run(own, fpir=0.7, folder=None, dry_run=False, as_json=False)
+    assert gallery.calibration(encoder) is not None
+
+    calibrate.reset(own, as_json=False)
+    assert gallery.calibration(encoder) is None
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -211,7 +230,7 @@ def test_a_calibration_that_cant_be_read_is_replaced_or_reset(
 
 @pytest.mark.parametrize(
     ("make", "sentence"),
-    [(False, "is not a folder: name one with photos of strangers"), (True, "has no photos: put")],
+    [(False, "is not a folder: name one with photos"), (True, "has no photos: put")],
 )
 def test_a_folder_without_photos_is_one_sentence(
     make: bool, sentence: str, settings: Settings, tmp_path: Path

@@ -156,7 +156,7 @@ def test_a_folder_per_person_is_enrolled_and_shown_and_removed(
     [
         (["two\nlines", "a.jpg"], "a person's name has 1 to 200 printable characters"),
         (["", "a.jpg"], "a person's name has 1 to 200 printable characters"),
-        (["--folder", "/nowhere"], "/nowhere is not a folder: name one with a folder of photos"),
+        (["--folder", "/nowhere"], "/nowhere is not a folder: name one with photos"),
         (["--folder", "/proc/self/task"], "/proc/self/task has no folder with photos"),
     ],
 )

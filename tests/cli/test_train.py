@@ -50,7 +50,7 @@ def test_one_person_is_too_few(people: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines()[-1] == (
         "facetrail: there are 1 people, 1 of them with two photos or more: triplets need two "
-        "people and two photos of one; add photos, or name a --teacher"
+        "people with two photos each; add photos, or name a --teacher"
     )
     assert not (tmp_path / "mine.keras").exists()
 
@@ -62,6 +62,13 @@ def test_one_person_is_too_few(people: Path, tmp_path: Path) -> None:
         (["--to", "mine.keras", "--teacher", "nobody"], 1, "there is no encoder 'nobody' here"),
         (["--to", "mine.keras", "--mining", "easy"], 2, "'easy' is not one of"),
         ([], 2, "Missing option '--to'"),
+        (["--to", "my encoder.keras"], 1, "an encoder's file is named with 1 to 64 letters"),
+        (["--to", "people/Ada/0.png/mine.keras"], 1, "mine.keras can't be written"),
+        (["--to", "mine.keras", "--leave-out", "Adda"], 1, "--leave-out Adda: nobody's folder is"),
+        (["--to", "mine.keras", "--leave-out-fold", "5"], 2, "goes with --leave-out-pairs"),
+        (["--to", "mine.keras", "--unnamed", "people"], 2, "--unnamed goes with --teacher"),
+        (["--to", "mine.keras", "--rate", "nan"], 2, "--rate is above 0 and below 1"),
+        (["--to", "mine.keras", "--alpha", "0"], 2, "--alpha is above 0 and at most 4"),
     ],
 )
 def test_what_it_cant_do_is_said(

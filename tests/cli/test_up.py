@@ -61,7 +61,7 @@ def up(start: Start, cameras: Path, wait_for: WaitFor) -> Callable[..., subproce
 
 def left(tmp_path: Path) -> list[str]:
     """What lies where the embedded Redis has its socket."""
-    return [path.name for path in tmp_path.glob("facetrail-redis-*")]
+    return [path.name for path in tmp_path.glob("facetrail-*")]
 
 
 def said(tmp_path: Path) -> str:

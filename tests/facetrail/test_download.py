@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import socket
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,18 +15,6 @@ from facetrail.model_files import ModelFile
 from tests.facetrail.zoo import WEIGHTS, Zoo, model_file
 
 HALF = len(WEIGHTS) // 2
-
-
-@pytest.fixture
-def zoo(monkeypatch: pytest.MonkeyPatch) -> Iterator[Zoo]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with Zoo() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server
-        server.go_on.set()
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -181,3 +182,14 @@ def test_the_binary_on_the_path_comes_first(
     own.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert server_binary() == str(own)
+
+
+def test_a_place_too_deep_for_a_socket_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("deep" * 25)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with pytest.raises(RedisAway, match="deep for a socket.*name a shorter folder in TMPDIR"):
+        EmbeddedRedis(tmp_path / "data").start()
+    assert not list(deep.iterdir())

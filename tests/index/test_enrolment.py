@@ -13,8 +13,9 @@ import redis
 
 from facetrail.errors import EncoderMismatch, GalleryError
 from facetrail.wire import Encoder
-from index.enrolment import REASONS, Enroller, Enrolment, decoded, photos_in
+from index.enrolment import REASONS, Enroller, Enrolment
 from index.gallery import Gallery
+from index.portrait import decoded, photos_in
 from ingest.faces.face import Detector, Picture
 
 Write = Callable[[str, Picture], Path]

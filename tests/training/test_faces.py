@@ -11,16 +11,16 @@ import pytest
 from facetrail.errors import BadPicture
 from facetrail.wire import Encoder
 from ingest.faces.face import Detector, Face, Picture
-from training.faces import (
-    BATCH,
-    aligned,
-    central_chip,
-    central_chips,
-    chips_of,
-    encoded,
-    read_photo,
-    unaligned,
-)
+from training.faces import BATCH, aligned, central_face, chips_of, encoded, read_photo, unaligned
+
+
+def chip_of(picture: Picture, detector: Detector) -> Picture:
+    """Of the face nearest to the middle."""
+    face = central_face(picture, detector)
+    assert face is not None
+    chip = aligned(picture, face)
+    assert chip is not None
+    return chip
 
 
 def test_a_photo_is_read_as_rgb(tmp_path: Path) -> None:
@@ -33,14 +33,10 @@ def test_a_photo_is_read_as_rgb(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "sentence"), [("gone.jpg", "can't be read"), ("text.jpg", "is not an image")]
 )
-def test_what_is_no_photo_is_refused_by_its_path(
-    tmp_path: Path, name: str, sentence: str, detector: Detector
-) -> None:
+def test_what_is_no_photo_is_refused_by_its_path(tmp_path: Path, name: str, sentence: str) -> None:
     (tmp_path / "text.jpg").write_text("no picture")
     with pytest.raises(BadPicture, match=f"{name} {sentence}"):
         read_photo(tmp_path / name)
-    with pytest.raises(BadPicture, match=f"{name} {sentence}"):
-        central_chips([tmp_path / name], detector)
 
 
 def test_the_face_in_the_middle_is_the_one_meant(
@@ -49,24 +45,11 @@ def test_the_face_in_the_middle_is_the_one_meant(
     # Given a photo with one face in the middle and another aside
     both = np.hstack([np.zeros((512, 500, 3), np.uint8), hopper[:512], astronaut])
 
-    chip = central_chip(both, detector)
+    chip = chip_of(both, detector)
 
     # I expect the chip of the one in the middle
-    alone = central_chip(hopper, detector)
-    assert chip is not None
-    assert alone is not None
-    found, expected = encoder.encode(np.stack([chip, alone]))
+    found, expected = encoder.encode(np.stack([chip, chip_of(hopper, detector)]))
     assert np.linalg.norm(found - expected) < 0.5 * encoder.threshold
-
-
-def test_photos_without_a_face_are_left_out(
-    detector: Detector, tmp_path: Path, hopper: Picture
-) -> None:
-    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((100, 100, 3), np.uint8))
-    cv2.imwrite(str(tmp_path / "b.png"), np.ascontiguousarray(hopper[..., ::-1]))
-    paths, chips = central_chips(sorted(tmp_path.iterdir()), detector)
-    assert paths == [tmp_path / "b.png"]
-    assert chips.shape == (1, 112, 112, 3)
 
 
 def test_what_can_not_be_used_is_told_apart(
@@ -89,8 +72,7 @@ def test_what_can_not_be_used_is_told_apart(
 def test_a_chip_stays_as_it_is_where_chips_are_taken(
     detector: Detector, tmp_path: Path, hopper: Picture
 ) -> None:
-    chip = central_chip(hopper, detector)
-    assert chip is not None
+    chip = chip_of(hopper, detector)
     cv2.imwrite(str(tmp_path / "chip.png"), np.ascontiguousarray(chip[..., ::-1]))
     (kept,) = chips_of([tmp_path / "chip.png"], detector, takes_chips=True).chips
     assert (kept == chip).all()
@@ -112,9 +94,9 @@ def test_a_plain_crop_is_the_box_made_square_without_turning_the_face() -> None:
 
 
 def test_no_photos_make_no_chips_and_no_encodings(detector: Detector, encoder: Encoder) -> None:
-    paths, chips = central_chips([], detector)
-    assert (paths, chips.shape) == ([], (0, 112, 112, 3))
-    assert encoded(chips, encoder).shape == (0, 128)
+    found = chips_of([], detector)
+    assert (found.paths, found.chips.shape) == ([], (0, 112, 112, 3))
+    assert encoded(found.chips, encoder).shape == (0, 128)
 
 
 def test_chips_are_encoded_in_their_order(encoder: Encoder) -> None:

@@ -78,6 +78,14 @@ def test_the_same_photos_are_prepared_once(
     assert np.array_equal(first.chips, again.chips)
     assert cache.stat().st_mtime_ns == written
 
+    # If the file is spoilt, I expect them prepared anew
+    cache.write_bytes(cache.read_bytes()[:-100])
+    assert np.array_equal(prepared(gathered([folder], []), detector, cache).chips, first.chips)
+
+    # and where faces are found in another way
+    other = gathered([folder], [], detection="another")
+    assert other.digest != gathered([folder], []).digest
+
     # If a photo is added, I expect them prepared anew
     photo(folder / "Grace" / "5.jpg", hopper)
     assert len(prepared(gathered([folder], []), detector, cache).chips) == 4

@@ -16,19 +16,21 @@ from training.checkpoint import Checkpoints, Pass, State
 from training.labelled import LabelledChips
 from training.plan import BatchSize, Plan
 from training.train import check, export, train
+from training.watching import Watching
 from workers.encoders.own_description import Description
 
-PLAN = Plan(passes=2, batch=BatchSize(2, 2, 4), held_out=0.5, seed=5)
+#: Three batches a pass.
+PLAN = Plan(passes=2, batch=BatchSize(2, 2, 0), held_out=0.5, seed=5)
 
 
 @pytest.fixture(scope="module")
 def data() -> LabelledChips:
-    """Eight people, each a colour of their own, with two photos."""
+    """Twelve people, each a colour of their own, with two photos."""
     random = np.random.default_rng(1)
-    colours = random.integers(0, 255, (8, 1, 1, 3))
-    noise = random.integers(-20, 20, (16, 112, 112, 3))
+    colours = random.integers(0, 255, (12, 1, 1, 3))
+    noise = random.integers(-20, 20, (24, 112, 112, 3))
     chips = np.clip(np.repeat(colours, 2, axis=0) + noise, 0, 255).astype(np.uint8)
-    return LabelledChips(chips, np.repeat(np.arange(8), 2))
+    return LabelledChips(chips, np.repeat(np.arange(12), 2))
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,8 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
     ("plan", "inputs", "difference"),
     [
         (replace(PLAN, alpha=0.5), "these", "alpha was 0.2, is 0.5"),
-        (PLAN, "others", "inputs was these, is others"),
+        (PLAN, "others", "the photos, or how their faces are found, have changed"),
+        (replace(PLAN, classic=False), "these", "plain was False, is True"),
     ],
 )
 def test_another_plan_does_not_go_on(
@@ -119,17 +122,49 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
 ) -> None:
     # Given a plan whose rate is absurd
     absurd = replace(PLAN, rate=float("inf"), held_out=0)
-    with pytest.raises(TrainingStopped, match="the loss is nan at batch .* lower --rate"):
+    with pytest.raises(TrainingStopped, match="the loss is nan at batch .* another --run"):
         train(data, absurd, tmp_path / "run", inputs="these", teacher=None)
     assert not list((tmp_path / "run").glob(".aside-*"))
 
 
-def test_training_ends_when_no_pass_was_better_for_a_while() -> None:
-    passes = [
-        Pass(number=i + 1, loss=1.0, accuracy=0.5, auc=auc, seconds=1)
-        for i, auc in enumerate((0.5, 0.9, 0.7, 0.8))
-    ]
-    best = State({}, passes).best
+def a_pass(number: int, auc: float) -> Pass:
+    return Pass(number=number, loss=1.0, accuracy=0.5, auc=auc, seconds=1)
+
+
+def watching(run: Path, state: State, stop_after: int | None = None) -> Watching:
+    return Watching(Checkpoints(run), None, state, patience=2, stop_after=stop_after)
+
+
+def test_weights_that_are_no_numbers_are_not_kept(tmp_path: Path) -> None:
+    # Given a network that the last batch of a pass has spoilt
+    one = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    one.set_weights([np.full((1, 1), np.nan), np.zeros(1)])
+    after = watching(tmp_path, State({}, [a_pass(1, 0.9)]))
+    after.set_model(one)
+
+    with pytest.raises(TrainingStopped, match="after pass 2 some weights are no numbers.*stays"):
+        after.on_epoch_end(1, {"loss": 0.5})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("aucs", "stop_after", "done"),
+    [
+        ((0.5, 0.9, 0.7), None, False),
+        ((0.5, 0.9, 0.7, 0.8), None, True),
+        ((0.5, 0.9), 3, False),
+        ((0.5, 0.9, 0.95), 3, True),
+    ],
+)
+def test_training_ends_when_no_pass_was_better_for_a_while_or_when_told(
+    aucs: tuple[float, ...], stop_after: int | None, done: bool, tmp_path: Path
+) -> None:
+    state = State({}, [a_pass(i + 1, auc) for i, auc in enumerate(aucs)])
+    assert watching(tmp_path, state, stop_after).done is done
+
+
+def test_the_best_pass_is_the_one_that_tells_the_people_held_out_apart_best() -> None:
+    best = State({}, [a_pass(i + 1, auc) for i, auc in enumerate((0.5, 0.9, 0.7, 0.8))]).best
     assert best is not None and best.number == 2
 
 
@@ -143,6 +178,7 @@ def test_without_people_held_out_the_last_pass_is_the_best() -> None:
     ("labels", "taught", "sentence"),
     [
         ([0, 0, 0], False, "there are 1 people, 1 of them with two photos or more"),
+        ([0, 0, 1, 2], False, "there are 3 people, 1 of them with two photos or more"),
         ([0, 1, 2], False, "there are 3 people, 0 of them with two photos or more"),
         ([], True, "no photo shows a face"),
     ],

@@ -11,7 +11,7 @@ import pytest
 from facetrail.errors import BadModelFile, EncoderMismatch
 from facetrail.settings import Settings
 from tests.workers.encoders.onnx_writer import averages_times
-from workers.encoders.choice import chosen_encoder, chosen_id, is_here
+from workers.encoders.choice import chosen, chosen_encoder, is_here
 from workers.encoders.registry import entry_of
 
 DLIB, RETAIL = entry_of("dlib_resnet").id, entry_of("retail0095").id
@@ -33,26 +33,26 @@ def settings(model_dir: Path | None, encoder: str | None = None) -> Settings:
 
 @pytest.mark.parametrize("wanted", ["dlib_resnet", "retail0095", "dlib_resnet+mirrored"])
 def test_an_empty_gallery_takes_what_the_operator_wants(wanted: str, here: Path) -> None:
-    assert chosen_id(None, settings(here, wanted)) == entry_of(wanted).id
+    assert chosen(None, settings(here, wanted)).id == entry_of(wanted).id
 
 
 def test_an_empty_gallery_takes_the_best_on_disk_and_says_so(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert chosen_id(None, settings(here)) == RETAIL
+    assert chosen(None, settings(here)).id == RETAIL
     assert RETAIL in capsys.readouterr().out
-    assert chosen_id(None, settings(None)) == DLIB
+    assert chosen(None, settings(None)).id == DLIB
 
 
 @pytest.mark.parametrize("own", [DLIB, RETAIL])
 def test_a_gallery_with_people_keeps_its_own(own: str, here: Path) -> None:
-    assert chosen_id(own, settings(here)) == own
-    assert chosen_id(own, settings(here, "dlib_resnet" if own == DLIB else "retail0095")) == own
+    assert chosen(own, settings(here)).id == own
+    assert chosen(own, settings(here, "dlib_resnet" if own == DLIB else "retail0095")).id == own
 
 
 def test_a_gallery_is_not_forced_to_another(here: Path) -> None:
     with pytest.raises(EncoderMismatch) as caught:
-        chosen_id(RETAIL, settings(here, "dlib_resnet"))
+        chosen(RETAIL, settings(here, "dlib_resnet"))
     assert str(caught.value) == (
         f"FACETRAIL_ENCODER=dlib_resnet, but the gallery belongs to encoder {RETAIL}: unset it, "
         "or remove the gallery's people first"
@@ -62,7 +62,7 @@ def test_a_gallery_is_not_forced_to_another(here: Path) -> None:
 @pytest.mark.parametrize("wanted", [None, "dlib_resnet"])
 def test_a_gallery_of_an_encoder_not_known_here_is_refused(wanted: str | None) -> None:
     with pytest.raises(EncoderMismatch, match="dlib_resnet@00000000"):
-        chosen_id("dlib_resnet@00000000", settings(None, wanted))
+        chosen("dlib_resnet@00000000", settings(None, wanted))
 
 
 def test_a_missing_file_of_the_gallery_s_encoder_is_one_sentence(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_an_operator_s_own_encoder_serves(own: Path) -> None:
 
 def test_a_gallery_of_an_own_encoder_without_its_file_is_told_how(own: Path) -> None:
     with pytest.raises(EncoderMismatch, match="no encoder 'mine@12345678'.*your own by its file"):
-        chosen_id("mine@12345678", settings(None))
+        chosen("mine@12345678", settings(None))
 
 
 def test_an_encoder_is_here_when_its_files_are(own: Path, here: Path) -> None:

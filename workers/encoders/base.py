@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,13 +18,19 @@ from workers.encoders.axis import Axis as Axis
 
 #: A tensor of whichever backend Keras runs on; Keras has no types.
 Tensor = Any
+#: What Keras raises of a file that it can't load.
+LOADING_FAULTS = (
+    *(ValueError, TypeError, KeyError, AttributeError, OSError, ImportError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 @keras.saving.register_keras_serializable("facetrail")
 class Crop(layers.Layer):  # type: ignore[misc]
     """Resamples `(n, h, w, 3)` to `(n, rows.size, columns.size, 3)`, bilinearly.
 
-    Two matrix products instead of an image operation: exact, the same on every backend.
+    Two matrix products instead of an image operation: exact, the same on every backend. They
+    are of one colour each, so that nothing has to be moved between them.
     """
 
     def __init__(self, rows: Axis, columns: Axis, **kwargs: object) -> None:
@@ -33,8 +41,9 @@ class Crop(layers.Layer):  # type: ignore[misc]
     def call(self, picture: Tensor) -> Tensor:
         down = ops.convert_to_tensor(self.rows.weights(picture.shape[1]))
         across = ops.convert_to_tensor(self.columns.weights(picture.shape[2]))
-        x = ops.einsum("rh,nhwc->nrwc", down, picture)  # (n, rows, w, 3)
-        return ops.einsum("cw,nrwk->nrck", across, x)  # (n, rows, columns, 3)
+        x = ops.matmul(down, ops.transpose(picture, (0, 3, 1, 2)))  # (n, 3, rows, w)
+        x = ops.matmul(x, ops.transpose(across))  # (n, 3, rows, columns)
+        return ops.transpose(x, (0, 2, 3, 1))
 
     def get_config(self) -> dict[str, object]:
         axes = {name: _fields(getattr(self, name)) for name in ("rows", "columns")}
@@ -70,7 +79,7 @@ def set_weights_in_order(model: keras.Model, arrays: Iterable[NDArray[np.float32
 def projected(features: keras.Model, projection: NDArray[np.float32]) -> keras.Model:
     """Chips to the features, `(n, m)`, through an orthonormal `(m, 128)`."""
     chips = keras.Input((112, 112, 3), name="chips")
-    dense = layers.Dense(projection.shape[1], use_bias=False, name="projection")
+    dense = layers.Dense(projection.shape[1], use_bias=False, dtype="float32", name="projection")
     x = dense(features(chips))
     dense.set_weights([projection])
     return keras.Model(chips, x, name=f"{features.name}_projected")
@@ -88,7 +97,8 @@ def encoder_of(features: keras.Model, *, name: str) -> keras.Model:
     Input: uint8 or float `(n, 112, 112, 3)`, RGB, 0 to 255. Output: float32 `(n, 128)`.
     """
     chips = keras.Input((112, 112, 3), name="chips", dtype="float32")
-    x = layers.UnitNormalization(name="unit")(features(chips))
+    # In 32 bits also in mixed precision: an encoding of 8 bits would be a coarse one.
+    x = layers.UnitNormalization(name="unit", dtype="float32")(features(chips))
     return keras.Model(chips, x, name=name)
 
 
@@ -99,5 +109,5 @@ def mirrored(encoder: keras.Model) -> keras.Model:
     # One batch of both, so that the weights are read once.
     both = encoder(ops.concatenate([chips, images], axis=0))
     x = layers.Add(name="both")(ops.split(both, 2, axis=0))
-    x = layers.UnitNormalization(name="unit")(x)
+    x = layers.UnitNormalization(name="unit", dtype="float32")(x)
     return keras.Model(chips, x, name=f"{encoder.name}_mirrored")

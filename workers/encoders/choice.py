@@ -8,8 +8,9 @@ import structlog
 
 from facetrail.errors import EncoderMismatch
 from facetrail.settings import Settings
-from workers.encoders.own import MIRRORED, is_own
+from workers.encoders.own import MIRRORED, OwnEncoder, is_own
 from workers.encoders.registry import (
+    Entry,
     ServedEncoder,
     best_on_disk,
     entry_of,
@@ -42,27 +43,31 @@ def opened_encoder(name: str, settings: Settings) -> ServedEncoder:
     )
 
 
-def chosen_id(own: str | None, settings: Settings) -> str:
-    """Raises EncoderMismatch where the gallery's is not the operator's, or is not known here."""
+def chosen(own: str | None, settings: Settings) -> Entry | OwnEncoder:
+    """The encoder, not opened. own: as above.
+
+    Raises EncoderMismatch where the gallery's is not the operator's, or is not known here; of
+    a file BadModelFile and BadSettings.
+    """
     return _chosen(own, settings)[1]
 
 
-def _chosen(own: str | None, settings: Settings) -> tuple[str, str]:
-    """What opens the encoder, a name or a path, and its id."""
+def _chosen(own: str | None, settings: Settings) -> tuple[str, Entry | OwnEncoder]:
+    """What opens the encoder, a name or a path, and the encoder."""
     wanted = settings.encoder
     if wanted is not None:
-        found = found_encoder(wanted).id
-        if own not in (None, found):
+        found = found_encoder(wanted)
+        if own not in (None, found.id):
             raise EncoderMismatch(
                 f"FACETRAIL_ENCODER={wanted}, but the gallery belongs to encoder {own}: unset it, "
                 "or remove the gallery's people first"
             )
         return wanted, found
     if own is not None:
-        return own, entry_of(own).id
+        return own, entry_of(own)
     best = best_on_disk(**settings.models)
     log.info("the best encoder on disk serves", encoder=best.id)
-    return best.name, best.id
+    return best.name, best
 
 
 def is_here(name: str, settings: Settings) -> bool:

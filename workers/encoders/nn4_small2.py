@@ -14,14 +14,11 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from facetrail.errors import BadModelFile
 from workers.encoders.base import Axis, Crop, Tensor, cropped, encoder_of
 
 SIDE = 96
 NUMBERS = 128
 EPSILON = 1e-5  # of batch normalisation, Torch's default
-#: Our own weights, trained by `facetrail train`.
-WEIGHTS = Path(__file__).with_name("nn4_small2.keras")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +60,12 @@ def nn4_small2(*, classic: bool = True) -> keras.Model:
     return encoder_of(cropped(network(classic=classic), crop), name="nn4_small2")
 
 
-def trained() -> keras.Model:
-    """The encoder with our own weights. Raises BadModelFile if they can't be read."""
-    try:
-        return keras.saving.load_model(WEIGHTS, compile=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise BadModelFile(f"{WEIGHTS} can't be read ({error}): check it out again") from error
+def trained(weights: Path) -> keras.Model:
+    """The encoder with the weights of a `.keras` file of the same network."""
+    # Not loaded whole: it would compute in the precision it was saved with.
+    model = nn4_small2()
+    model.load_weights(weights)
+    return model
 
 
 def network(*, classic: bool = True) -> keras.Model:

@@ -27,7 +27,14 @@ class OpenVinoRuntime:
     size is slower than one for a known size: `docs/speed.md`.
     """
 
-    def __init__(self, model: Path, *, precision: Precision = "f32", threads: int = 0) -> None:
+    def __init__(
+        self,
+        model: Path,
+        *,
+        precision: Precision = "f32",
+        threads: int = 0,
+        slice_size: int = SLICE,
+    ) -> None:
         cores = threads or len(os.sched_getaffinity(0))
         # Read once: networks compiled from one share its weights' pages.
         self._network = _read(model)
@@ -40,14 +47,15 @@ class OpenVinoRuntime:
             # Else the workers of one machine would all be bound to its first cores.
             "ENABLE_CPU_PINNING": False,
         }
+        self._slice_size = slice_size
         self._queues: dict[int, openvino.AsyncInferQueue] = {}
 
     def run(self, chips: Chips) -> Encodings:
         """Raises RuntimeError where OpenVINO can't run the network."""
-        sliced = len(chips) - len(chips) % SLICE
+        sliced = len(chips) - len(chips) % self._slice_size
         parts = [
             self._run_in(size, part)
-            for size, part in ((SLICE, chips[:sliced]), (1, chips[sliced:]))
+            for size, part in ((self._slice_size, chips[:sliced]), (1, chips[sliced:]))
             if len(part)
         ]
         return np.concatenate(parts)
@@ -55,23 +63,25 @@ class OpenVinoRuntime:
     def _run_in(self, size: int, chips: Chips) -> Encodings:
         """In slices of one size, which divides the number of chips."""
         queue = self._queue(size)
-        found: list[Encodings | None] = [None] * (len(chips) // size)
+        width = self._network.output().partial_shape[1].get_length()
+        found = np.full((len(chips) // size, size, width), np.nan, np.float32)
 
         def keep(request: openvino.InferRequest, place: int) -> None:
-            # A copy: the next run writes over the result's memory.
-            found[place] = request.get_output_tensor(0).data.copy()
+            found[place] = request.get_output_tensor(0).data
 
         queue.set_callback(keep)
         for place in range(len(found)):
             part = np.ascontiguousarray(chips[place * size : (place + 1) * size])
             queue.start_async([part], place)
         queue.wait_all()
-        return np.concatenate([part for part in found if part is not None])
+        return found.reshape(len(chips), width)
 
     def _queue(self, size: int) -> openvino.AsyncInferQueue:
         """The network compiled for that size, when it is first needed."""
         if size not in self._queues:
-            self._queues[size] = _compiled(self._network, size, self._options)
+            # What is left of a batch has all cores for each chip, and takes less memory so.
+            streams: dict[str, object] = {} if size == self._slice_size else {"NUM_STREAMS": 1}
+            self._queues[size] = _compiled(self._network, size, self._options | streams)
         return self._queues[size]
 
 

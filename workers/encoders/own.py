@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from facetrail.errors import BadModelFile, BadSettings
 from facetrail.wire import CHIP_SHAPE
+from workers.encoders.openvino_runtime import SLICE
 from workers.encoders.own_description import Description
 from workers.encoders.runtime import NVIDIA, Device, Runtime
 
@@ -22,6 +23,8 @@ from workers.encoders.runtime import NVIDIA, Device, Runtime
 MIRRORED = "+mirrored"
 SUFFIXES = (".keras", ".onnx")
 NUMBERS = 128
+#: Chips that an encoder is tried with: a slice and one left over.
+CHECKED = SLICE + 1
 #: Beginnings of files that are often met in place of a model.
 MISTAKEN = {
     b"version https://git-lfs": "a Git LFS pointer, not the file itself: run `git lfs pull`",
@@ -45,7 +48,10 @@ class OwnEncoder:
     digest: str
     mirrored: bool
 
-    code = ("axis.py", "base.py", "own.py", "own_keras.py", "own_onnx.py")
+    code = (
+        *("axis.py", "base.py", "own.py", "own_keras.py", "own_onnx.py"),
+        *("nn4_small2.py", "retail0095.py"),  # layers of theirs may be in a Keras file
+    )
 
     @property
     def id(self) -> str:
@@ -84,17 +90,20 @@ class OwnEncoder:
         return cast("Callable[[NDArray[np.float32]], Any]", keras_features(self))
 
     def check(self, runtime: Runtime) -> None:
-        """Runs two chips of noise. Raises BadModelFile for what are no encodings."""
-        noise = np.random.default_rng(0).integers(0, 256, (2, *CHIP_SHAPE), dtype=np.uint8)
+        """Runs chips of noise, in each size that a batch is cut into.
+
+        Raises BadModelFile for what are no encodings.
+        """
+        noise = np.random.default_rng(0).integers(0, 256, (CHECKED, *CHIP_SHAPE), dtype=np.uint8)
         try:
             found = runtime.run(noise)
         except RuntimeError as error:
             reason = str(error).strip().rpartition("\n")[2][:300]
             raise BadModelFile(f"{self.path} can't be run: {reason}") from error
         lengths = np.linalg.norm(found, axis=1)
-        if found.shape != (2, NUMBERS) or not np.allclose(lengths, 1, atol=0.01):
+        if found.shape != (CHECKED, NUMBERS) or not np.allclose(lengths, 1, atol=0.01):
             raise BadModelFile(
-                f"{self.path}: expected encodings of shape (2, {NUMBERS}) and length 1, got "
+                f"{self.path}: expected encodings of shape ({CHECKED}, {NUMBERS}), length 1, got "
                 f"{found.shape} of lengths {lengths}"
             )
 
@@ -111,8 +120,8 @@ class OwnEncoder:
         if self.projection is None and width != NUMBERS:
             raise BadModelFile(
                 f"{self.path} gives {width} numbers and an encoding has {NUMBERS}: fit a "
-                f"projection with `python -m training.projection --encoder {self.path}` and name "
-                f"it in {self.path.with_suffix('.yml')}"
+                f"projection with `python -m training.projection PEOPLE --encoder {self.path}` and "
+                f"name it in {self.path.with_suffix('.yml')}"
             )
         if self.projection is not None and self.projection.shape[0] != width:
             raise BadModelFile(
@@ -126,6 +135,15 @@ def is_own(name: str) -> bool:
     return name.removesuffix(MIRRORED).endswith(SUFFIXES)
 
 
+def check_name(path: Path) -> None:
+    """Raises BadSettings for a file whose encoder could have no id."""
+    if not re.fullmatch(r"[\w.-]{1,64}", path.stem):
+        raise BadSettings(
+            f"{path}: an encoder's file is named with 1 to 64 letters, digits, '_', '.' and '-'; "
+            "name it so"
+        )
+
+
 def own_encoder(name: str, *, projected: bool = True) -> OwnEncoder:
     """Reads a path's description and projection; `+mirrored` may stand behind the path.
 
@@ -134,11 +152,7 @@ def own_encoder(name: str, *, projected: bool = True) -> OwnEncoder:
     """
     path = Path(name.removesuffix(MIRRORED)).expanduser()
     data = _model_bytes(path)
-    if not re.fullmatch(r"[\w.-]{1,64}", path.stem):
-        raise BadSettings(
-            f"{path}: an encoder's file is named with 1 to 64 letters, digits, '_', '.' and '-'; "
-            "name it so"
-        )
+    check_name(path)
     description = Description.read(path.with_suffix(".yml"))
     hashed = hashlib.sha256(hashlib.sha256(data).digest() + description.network.encode())
     projection = None

@@ -14,17 +14,18 @@ from facetrail.errors import BadModelFile
 # Their layers may be in the file; Keras knows them by these imports.
 from workers.encoders import base, nn4_small2, retail0095  # noqa: F401
 from workers.encoders.axis import CHIP_SIDE, Axis
-from workers.encoders.base import Crop, Tensor, encoder_of, mirrored, projected
+from workers.encoders.base import (
+    LOADING_FAULTS,
+    Crop,
+    Tensor,
+    encoder_of,
+    mirrored,
+    projected,
+)
 from workers.encoders.own_description import Description, Part
 
 if TYPE_CHECKING:
     from workers.encoders.own import OwnEncoder
-
-#: What Keras raises of a file that it can't load.
-LOADING_FAULTS = (
-    *(ValueError, TypeError, KeyError, AttributeError, OSError, ImportError),
-    zipfile.BadZipFile,
-)
 
 
 def keras_encoder(own: OwnEncoder) -> keras.Model:

@@ -1,6 +1,6 @@
 """retail0095: Intel's face-reidentification-retail-0095 (Apache-2.0), in Keras.
 
-128x128 BGR to 256 numbers, projected to 128. A MobileNetV2 (Sandler et al. 2018,
+128x128 to 256 numbers, projected to 128. A MobileNetV2 (Sandler et al. 2018,
 arXiv:1801.04381) with squeeze-and-excitation (Hu et al. 2018, arXiv:1709.01507); the
 convolutions and their order are those of the Open Model Zoo's file.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 from numpy.typing import NDArray
 
 from facetrail.errors import BadModelFile
@@ -51,14 +51,15 @@ def retail0095(weights: Path) -> keras.Model:
 def features(weights: Path) -> keras.Model:
     """Chips to the network's own `(n, 256)`, of length 1."""
     picture = keras.Input((SIDE, SIDE, 3), name="picture")
-    x = layers.UnitNormalization(name="unit_256")(network(weights)(picture[..., ::-1]))
+    x = layers.UnitNormalization(name="unit_256")(network(weights)(picture))
     whole = keras.Model(picture, x, name="retail0095_unit")
     return cropped(whole, Crop(CROP_ROWS, CROP_COLUMNS, name="crop"))
 
 
 def network(weights: Path | None = None) -> keras.Model:
-    """The bare network: `(n, 128, 128, 3)` BGR, 0 to 255, to `(n, 256)`, any length.
+    """The bare network: `(n, 128, 128, 3)` RGB, 0 to 255, to `(n, 256)`, any length.
 
+    The zoo's takes BGR; instead of every picture the weights that meet it are turned around.
     Raises BadModelFile if `weights` is not the zoo's `.bin` in FP16.
     """
     picture = keras.Input((SIDE, SIDE, 3), name="picture")
@@ -78,7 +79,15 @@ def network(weights: Path | None = None) -> keras.Model:
     model = keras.Model(picture, layers.Flatten(name="flat")(x), name="retail0095_network")
     if weights is not None:
         set_weights_in_order(model, read_weights(weights, model))
+        turn_colours(model)
     return model
+
+
+def turn_colours(model: keras.Model) -> None:
+    """A network for BGR becomes one for RGB, and the other way around."""
+    first, stem = model.get_layer("scale_shift"), model.get_layer("stem")
+    for weight, colours in ((first.scale, 0), (first.shift, 0), (stem.kernel, 2)):
+        weight.assign(ops.flip(weight, colours))
 
 
 def block(x: Tensor, widened: int, narrowed: int, *, stride: int, name: str) -> Tensor:

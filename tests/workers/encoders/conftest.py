@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from facetrail.wire import Chips
-from workers.encoders.registry import ServedEncoder, open_encoder
+from workers.encoders.registry import ENTRIES, ServedEncoder, open_encoder
 
 
 @pytest.fixture(scope="session")
@@ -20,9 +20,11 @@ def celebs(test_data: Path) -> Chips:
     return np.stack([picture[..., ::-1] for picture in pictures if picture is not None])
 
 
-@pytest.fixture(scope="session", params=["dlib_resnet", "retail0095", "mobilefacenet"])
+@pytest.fixture(
+    scope="session", params=[entry.name for entry in ENTRIES if entry.name != "combined"]
+)
 def served(request: pytest.FixtureRequest, cache_dir: Path) -> ServedEncoder:
-    """One encoder after the other; only dlib_resnet's weights come with a package."""
-    own = request.param == "dlib_resnet"
-    model_dir = None if own else request.getfixturevalue("model_dir")
+    """One encoder after the other; the weights of two are on every machine."""
+    here = request.param in ("dlib_resnet", "nn4_small2")
+    model_dir = None if here else request.getfixturevalue("model_dir")
     return open_encoder(request.param, model_dir=model_dir, cache_dir=cache_dir, device="cpu")

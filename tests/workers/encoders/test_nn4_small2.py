@@ -7,10 +7,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from facetrail.wire import Chips
+from tests.workers.encoders.precision import precisions
 from workers.encoders.nn4_small2 import L2Pooling, LocalResponse, network, nn4_small2
+from workers.encoders.registry import entry_of, open_encoder
+from workers.encoders.tensorflow_runtime import in_precision
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +101,16 @@ def test_a_kept_network_answers_alike(model: keras.Model, chips: Chips, tmp_path
 def test_every_convolution_is_normalised() -> None:
     kinds = [type(layer) for layer in network().layers if layer.weights]
     assert kinds.count(layers.Conv2D) == kinds.count(layers.BatchNormalization) == 37
+
+
+def test_our_own_weights_compute_in_the_precision_that_is_wanted(
+    chips: Chips, cache_dir: Path
+) -> None:
+    coarse = in_precision(entry_of("nn4_small2").builder(None, cache_dir), "bf16")
+    assert precisions(coarse) == {"bfloat16"}
+    assert all(weight.dtype == "float32" for weight in coarse.weights)
+
+    # I expect it to be the one that serves, nearly
+    served = open_encoder("nn4_small2", model_dir=None, cache_dir=cache_dir, device="cpu")
+    found = np.asarray(ops.cast(coarse(chips[:4].astype(np.float32)), "float32"))
+    assert np.linalg.norm(found - served.encode(chips[:4]), axis=1).max() < 0.1

@@ -25,10 +25,10 @@ def model(weights: Path) -> keras.Model:
 
 
 def test_it_answers_as_recorded(weights: Path, model_dir: Path) -> None:
-    # Given sixteen inputs (n, 3, 128, 128) and the 256 outputs recorded for each
+    # Given sixteen inputs (n, 3, 128, 128), BGR, and the 256 outputs recorded for each
     recorded = np.load(model_dir / "face-reidentification-retail-0095.ref16.npz")
 
-    found = np.asarray(network(weights)(recorded["x"].transpose(0, 2, 3, 1)))
+    found = np.asarray(network(weights)(recorded["x"].transpose(0, 2, 3, 1)[..., ::-1]))
 
     assert found.shape == (16, 256)
     assert np.abs(found - recorded["y"]).max() < 1e-4
