@@ -16,10 +16,12 @@ from facetrail.events import Person
 from facetrail.store import Keys
 from facetrail.wire import Encodings
 from index.calibration import Calibration
-from index.face_index import NUMBERS, FaceIndex, checked
+from index.face_index import FaceIndex, checked
 from index.gallery import Change, Gallery
+from index.rows import NUMBERS
 
 BLOCK_MS = 500
+NOBODY = np.empty((0, NUMBERS), np.float32)
 PAUSE_S = 1.0
 #: A worker's applied position outlives it by this, in seconds.
 APPLIED_TTL_S = 60
@@ -57,24 +59,23 @@ class Replica:
         self._worker = worker
         self._encoder = encoder
         self._people: dict[str, Person] = {}
-        self._encodings: dict[str, Encodings] = {}
         self._calibration: Calibration | None = None
-        self.view = View("0-0", FaceIndex([], np.empty((0, NUMBERS), np.float32)), {})
+        self.view = View("0-0", FaceIndex([], NOBODY), {})
 
     def load(self) -> None:
         """Reads the whole gallery. Raises EncoderMismatch."""
         self._check_encoder()
         position = self._gallery.position()  # first: what changes meanwhile is applied again
         self._people.clear()
-        self._encodings.clear()
-        for person in self._gallery.people():
-            self._read(person.id)
+        people = [person.id for person in self._gallery.people()]
+        rows = [self._read(person) for person in people]
+        ids = [person for person, own in zip(people, rows, strict=True) for _ in own]
         self._read_calibration()
-        self._swap(position)
+        self._swap(position, FaceIndex(ids, np.concatenate([NOBODY, *rows])))
 
     def encodings(self) -> dict[str, Encodings]:
         """Float32 `(k, 128)` of the k photos of each person, by id."""
-        return dict(self._encodings)
+        return self.view.index.people()
 
     def step(self, block_ms: int = BLOCK_MS) -> None:
         """Applies what the log has, waiting `block_ms` for something."""
@@ -107,14 +108,16 @@ class Replica:
         except EncoderMismatch:
             # Only an empty gallery changes its encoder, so everyone known here was removed.
             self._people.clear()
-            self._encodings.clear()
-            self._swap(self.view.position)
+            self._swap(self.view.position, FaceIndex([], NOBODY))
             raise
-        for person in {change.person for change in changes if change.person is not None}:
-            self._read(person)
+        people = {change.person for change in changes if change.person is not None}
+        index = self.view.index.changed({person: self._read(person) for person in people})
         if self._encoder in {change.encoder for change in changes}:
             self._read_calibration()
-        self._swap(changes[-1].position)
+        self._swap(changes[-1].position, index)
+        if index.worn:
+            # Aside: what changes meanwhile is applied to the new one afterwards.
+            self._swap(self.view.position, index.rebuilt())
 
     def _check_encoder(self) -> None:
         own = self._gallery.encoder
@@ -124,24 +127,24 @@ class Replica:
                 "start it with the gallery's"
             )
 
-    def _read(self, person_id: str) -> None:
-        """Takes over what the gallery has of a person, who may be gone."""
+    def _read(self, person_id: str) -> Encodings:
+        """Takes over what the gallery has of a person, who may be gone; their encodings."""
         self._people.pop(person_id, None)
-        self._encodings.pop(person_id, None)
         try:
             person = self._gallery.person(person_id)
             rows = [photo.numbers for photo in self._gallery.photos(person_id)]
             encodings = checked(np.stack(rows)) if rows else None
         except NoSuchPerson:
-            return
+            return NOBODY
         except (msgspec.MsgspecError, ValueError, BadEncodings) as error:
             log.error("unreadable in the gallery, left out", person=person_id, error=str(error))
-            return
-        if encodings is not None:
-            self._people[person_id] = Person(
-                id=person.id, name=person.name, external_id=person.external_id
-            )
-            self._encodings[person_id] = encodings
+            return NOBODY
+        if encodings is None:
+            return NOBODY
+        self._people[person_id] = Person(
+            id=person.id, name=person.name, external_id=person.external_id
+        )
+        return encodings
 
     def _read_calibration(self) -> None:
         try:
@@ -150,11 +153,8 @@ class Replica:
             self._calibration = None
             log.error("the encoder's own threshold and margin hold", error=str(error))
 
-    def _swap(self, position: str) -> None:
-        """Builds the next view aside; readers keep theirs until they look again."""
-        people = [person for person, rows in self._encodings.items() for _ in rows]
-        rows = list(self._encodings.values()) or [np.empty((0, NUMBERS), np.float32)]
-        index = FaceIndex(people, np.concatenate(rows))
+    def _swap(self, position: str, index: FaceIndex) -> None:
+        """Readers keep their view until they look again."""
         self.view = View(position, index, dict(self._people), self._calibration)
         self._publish_position()
         if self._worker is not None:

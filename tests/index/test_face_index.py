@@ -9,6 +9,8 @@ import pytest
 
 from facetrail.errors import BadEncodings
 from facetrail.wire import Encodings
+from index import face_index
+from index import rows as searched
 from index.face_index import FaceIndex
 
 Unit = Callable[..., Encodings]
@@ -108,3 +110,75 @@ def test_other_encodings_are_refused(unit: Unit, encodings: Encodings, sentence:
         FaceIndex(["ada"], encodings)
     with pytest.raises(BadEncodings, match=sentence):
         FaceIndex(["ada"], unit(1)).search(encodings)
+
+
+def people_of(encodings: Encodings, photos: int) -> tuple[list[str], Encodings]:
+    """So many photos of each person, near to each other."""
+    random = np.random.default_rng(7)
+    rows = np.repeat(encodings, photos, axis=0)
+    rows = rows + 0.3 * random.normal(size=rows.shape) / 128**0.5
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return [f"person {i // photos}" for i in range(len(rows))], rows
+
+
+@pytest.mark.parametrize("exact", [20_000, 10])
+def test_a_changed_index_answers_as_one_made_anew(
+    unit: Unit, exact: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an index of 500 people, by every row or by codes
+    monkeypatch.setattr(searched, "EXACT", exact)
+    people, known = people_of(unit(500), 2)
+    index = FaceIndex(people, known)
+    truth = {f"person {i}": known[2 * i : 2 * i + 2] for i in range(500)}
+
+    # If some are removed, some get other photos and some are new
+    changes = [
+        {f"person {i}": known[:0] for i in range(0, 100)},
+        {f"person {i}": unit(3, seed=i) for i in range(80, 120)},
+        {f"new {i}": unit(1, seed=1000 + i) for i in range(30)},
+        {"new 3": known[:0], "person 90": unit(40, seed=2)},
+    ]
+    for change in changes:
+        before = index.search(known[:5])
+        changed = index.changed(change)
+        assert index.search(known[:5]) == before
+        index = changed
+        truth = {name: own for name, own in (truth | change).items() if len(own)}
+
+    # I expect what an exact index of those people finds
+    names = [name for name, own in truth.items() for _ in own]
+    encodings = np.concatenate(list(truth.values()))
+    assert len(index) == len(names)
+    probes = np.concatenate([people_of(unit(500), 1)[1], unit(3, seed=2)])
+    for found in (index, index.rebuilt()):
+        check_nearest(found, names, encodings, probes)
+        kept = found.people()
+        assert set(kept) == set(truth)
+        assert all(np.array_equal(np.sort(kept[name], 0), np.sort(truth[name], 0)) for name in kept)
+
+
+def check_nearest(index: FaceIndex, people: list[str], known: Encodings, probes: Encodings) -> None:
+    similarities = probes @ known.T
+    for (nearest, *_), row in zip(index.search(probes), similarities, strict=True):
+        best = int(np.argmax(row))
+        assert nearest.person == people[best]
+        assert nearest.distance == pytest.approx(max(0, 2 - 2 * row[best]) ** 0.5, abs=1e-3)
+
+
+def test_it_says_how_many_of_the_nearest_agree(unit: Unit) -> None:
+    people, known = people_of(unit(20), 3)
+    for i, candidates in enumerate(FaceIndex(people, known).search(unit(20))):
+        assert (candidates[0].person, candidates[0].agreeing) == (f"person {i}", 3)
+
+
+def test_an_index_of_which_much_has_changed_is_worn(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(face_index, "EXACT", 50)
+    people, known = people_of(unit(200), 1)
+    index = FaceIndex(people, known)
+    assert not index.changed({"new": unit(50)}).worn
+    assert index.changed({"new": unit(51)}).worn
+    assert not index.changed({f"person {i}": known[:0] for i in range(50)}).worn
+    assert index.changed({f"person {i}": known[:0] for i in range(51)}).worn
+    assert not index.changed({"new": unit(51)}).rebuilt().worn
