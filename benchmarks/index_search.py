@@ -14,6 +14,7 @@ import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -151,15 +152,14 @@ def run(given: argparse.Namespace) -> None:
     before = resident_mb()
     drawn = Drawn.of(spread, given.people, given.probes)
     probes = {"enrolled": drawn.known, "strangers": drawn.strangers}
-    rows = ExactRows(drawn.enrolled)
-    exact_ms = timed(lambda batch: rows.nearest(batch, 2), drawn.known[: 8 * BATCH])
+    exact_ms = timed(partial(ExactRows(drawn.enrolled).nearest, count=2), drawn.known[: 8 * BATCH])
     truths = {kind: Answers.exact(drawn.enrolled, own) for kind, own in probes.items()}
     count, size_mb = len(drawn.enrolled), drawn.enrolled.nbytes / 2**20
 
     began = time.perf_counter()
     index = FaceIndex([name_of(row) for row in range(count)], drawn.enrolled)
     built_s = time.perf_counter() - began
-    del drawn, rows
+    del drawn
     gc.collect()
     memory = (resident_mb() - before) / size_mb
     scan_ms = timed(index.search, probes["enrolled"])
