@@ -23,13 +23,13 @@ import numpy as np
 
 from benchmarks.encoder_memory import resident_mb
 from facetrail import log
-from facetrail.cli.photos import find_chips, photo_detector
 from facetrail.settings import read_settings
 from facetrail.wire import Encodings
 from index.face_index import FaceIndex
 from index.rows import NUMBERS, ExactRows
 from training.faces import encoded
 from training.people import photos_by_person
+from training.photos import find_chips, photo_detector
 from workers.encoders.choice import opened_encoder
 
 BATCH = 32

@@ -115,7 +115,7 @@ class FaceIndex:
 
     def _name(self, owner: int) -> str:
         part = self._block if owner < self._tail.first_owner else self._tail
-        return part.people[owner - part.first_owner].decode()
+        return str(part.people[owner - part.first_owner].decode())
 
 
 def _tail(people: Mapping[str, Encodings], block: Part) -> Part:
@@ -132,7 +132,7 @@ def _rows_of(people: Mapping[str, Encodings]) -> tuple[list[str], Encodings]:
 
 def _distance(similarity: float) -> float:
     """Euclidean, of unit vectors with this inner product."""
-    return max(0.0, 2 - 2 * similarity) ** 0.5
+    return float(max(0.0, 2 - 2 * similarity) ** 0.5)
 
 
 def checked(encodings: Encodings) -> Encodings:

@@ -33,8 +33,8 @@ class Part:
     def of(cls, people: Sequence[str], rows: Nearest, *, first_owner: int = 0) -> Part:
         """people: the person's id of each row."""
         unique, owners = np.unique(_bytes(people), return_inverse=True)
-        owners = (owners + first_owner).astype(np.int32)
-        return cls(unique, owners, rows, np.zeros(len(people), np.bool_), first_owner)
+        placed = np.asarray(owners + first_owner, np.int32)
+        return cls(unique, placed, rows, np.zeros(len(people), np.bool_), first_owner)
 
     def __len__(self) -> int:
         return int(np.sum(~self.masked))
