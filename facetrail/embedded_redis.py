@@ -35,13 +35,14 @@ class EmbeddedRedis:
         self._process: subprocess.Popen[bytes] | None = None
         # Not in the data folder, which may lie deep.
         self._run = Path(tempfile.mkdtemp(prefix="facetrail-"))
-        self.url = f"unix://{self._run / 'redis.sock'}"
+        self._socket = self._run / "redis.sock"
+        self.url = f"unix://{self._socket}"
 
     def start(self) -> str:
         """Starts it, unless it runs, and returns its URL once it answers. Raises RedisAway."""
         if self._process is not None and not self.died():
             return self.url
-        if len(str(self._run / "redis.sock")) > LONGEST_SOCKET:
+        if len(str(self._socket)) > LONGEST_SOCKET:
             self.stop()
             raise RedisAway(
                 f"{self._run} lies too deep for a socket, whose path has at most {LONGEST_SOCKET} "
@@ -106,7 +107,7 @@ class EmbeddedRedis:
         return "\n".join(
             (
                 "port 0",
-                f"unixsocket {self._run / 'redis.sock'}",
+                f"unixsocket {self._socket}",
                 "unixsocketperm 700",
                 f"dir {_quoted(self.folder.resolve())}",
                 f"pidfile {_quoted(self.folder.resolve() / 'redis.pid')}",

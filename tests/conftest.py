@@ -23,6 +23,7 @@ from ingest.faces.align import align
 from ingest.faces.detect import open_detector
 from ingest.faces.face import Detector, Picture
 from tests.facetrail.zoo import Zoo
+from tests.workers.encoders.onnx_writer import averages_times
 from training.faces import read_photo
 from workers.encoders.registry import open_encoder
 
@@ -89,6 +90,15 @@ def zoo(monkeypatch: pytest.MonkeyPatch) -> Iterator[Zoo]:
         server.go_on.set()
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A user's own encoder, of averages of squares."""
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(averages_times(np.eye(192, 128, dtype=np.float32), shape=("n", 3, 112, 112)))
+    path.with_suffix(".yml").write_text("threshold: 0.5\nmargin: 0.1\nlayout: nchw\n")
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -25,17 +25,25 @@ def photos_by_person(folder: Path) -> dict[str, list[Path]]:
     return people
 
 
+def photos_but(folder: Path, left_out: Collection[str]) -> list[Path]:
+    """The photos in a folder and in its folders per person, but for the people left out.
+
+    People are the same whose names differ in case, or in `_` for a space. Raises BadSettings if
+    the folder is none.
+    """
+    gone = {spelled(name) for name in left_out}
+    people = [person for person in folders_of(folder) if spelled(person.name) not in gone]
+    return [*photos_in(folder), *(photo for person in people for photo in photos_in(person))]
+
+
 def strangers_in(
     folder: Path, enrolled: Collection[str], only: Collection[Path] | None = None
 ) -> list[Path]:
-    """The photos in a folder and in its folders per person, of everyone who is not enrolled.
+    """`photos_but` of the enrolled. only: no photos but these.
 
-    People are the same whose names differ in case, or in `_` for a space. only: no photos but
-    these. Raises BadSettings if none is left.
+    Raises BadSettings if none is left.
     """
-    left_out = {spelled(name) for name in enrolled}
-    people = [person for person in folders_of(folder) if spelled(person.name) not in left_out]
-    photos = [*photos_in(folder), *(photo for person in people for photo in photos_in(person))]
+    photos = photos_but(folder, enrolled)
     if only is not None:
         photos = sorted(set(photos) & set(only))
     if not photos:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -16,7 +17,7 @@ from ingest.faces.face import Detector
 from training.aside import written_aside
 from training.faces import chips_of
 from training.labelled import LabelledChips
-from training.people import spelled
+from training.people import photos_but, spelled
 from training.photos import with_bar
 from training.plan import UNNAMED
 
@@ -25,7 +26,7 @@ NAMED_AT_MOST = 10  # photos that are no use, in the log
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Photos:
     """What to train on.
 
@@ -42,7 +43,7 @@ class Photos:
             yield from ((label, photo) for photo in photos)
         yield from ((UNNAMED, photo) for photo in self.unnamed)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Changes with every name and photo; not where all of them lie elsewhere."""
         hashed = hashlib.sha256(repr((self.detection, list(self.people))).encode())
@@ -74,13 +75,8 @@ def gathered(
             if name not in gone:
                 people.setdefault(name, []).extend(photos_in(person))
     people = {name: photos for name, photos in sorted(people.items()) if photos}
-    nobodys = [photo for folder in unnamed for photo in _all_photos(folder, gone)]
+    nobodys = [photo for folder in unnamed for photo in photos_but(folder, gone)]
     return Photos(people, nobodys, detection)
-
-
-def _all_photos(folder: Path, left_out: set[str]) -> list[Path]:
-    inner = [each for each in folders_of(folder) if spelled(each.name) not in left_out]
-    return [*photos_in(folder), *(photo for each in inner for photo in photos_in(each))]
 
 
 def prepared(photos: Photos, detector: Detector, cache: Path) -> LabelledChips:

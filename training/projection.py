@@ -27,7 +27,7 @@ from facetrail.errors import BadSettings, EncoderMismatch, FacetrailError
 from facetrail.settings import Settings, read_settings
 from facetrail.wire import Chips
 from training.lfw import people_of, read_pairs
-from training.people import strangers_in
+from training.people import photos_but
 from training.photos import find_chips, photo_detector
 from workers.encoders import combined, retail0095
 from workers.encoders.own import NUMBERS, is_own, own_encoder
@@ -86,7 +86,7 @@ def fit(encoder: str, folders: Sequence[Path], left_out: set[str], settings: Set
     Raises BadSettings where there are too few photos, BadModelFile, EncoderMismatch.
     """
     network, to = network_of(encoder, settings)
-    photos = [photo for folder in folders for photo in strangers_in(folder, left_out)]
+    photos = [photo for folder in folders for photo in photos_but(folder, left_out)]
     chips = find_chips(photos, photo_detector(settings), takes_chips=True).chips
     if len(chips) < NUMBERS:
         raise BadSettings(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from PIL import Image
 
+from facetrail.cli.target import check_writable, unwritable
 from facetrail.errors import BadSettings
 
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
@@ -19,11 +19,7 @@ def check_target(path: Path) -> None:
         raise BadSettings(f"{path} is not called like a picture: end its name in .png or .jpg")
     if path.is_dir():
         raise BadSettings(f"{path} is a folder: name a file to save the picture in")
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise _unwritable(path, error) from error
+    check_writable(path)
 
 
 def save(picture: Image.Image, path: Path) -> None:
@@ -34,10 +30,4 @@ def save(picture: Image.Image, path: Path) -> None:
         new.replace(path)
     except OSError as error:
         new.unlink(missing_ok=True)
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> BadSettings:
-    return BadSettings(
-        f"{path} can't be written ({error.strerror}): name a file in a folder that can be"
-    )
+        raise unwritable(path, error) from error

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import structlog
 
+from facetrail.cli.target import check_writable, unwritable
 from facetrail.errors import BadSettings
 from facetrail.settings import Settings
 from index.portrait import folders_of
@@ -38,15 +38,10 @@ class Sources:
     folds: set[int]
 
     def names_left_out(self) -> set[str]:
-        """Raises BadSettings for a pairs file that can't be read, or a fold it does not have."""
-        names = set(self.left_out)
-        if self.pairs is not None:
-            pairs = read_pairs(self.pairs, Path())
-            names |= people_of(in_folds(pairs, self.folds) if self.folds else pairs)
-        return names
+        """Raises BadSettings for a pairs file that can't be read, or a fold it does not have.
 
-    def check_left_out(self) -> None:
-        """Raises BadSettings for names that no folder has: who is meant would be trained on."""
+        Also for names that no folder has: who is meant would be trained on.
+        """
         folders = [*self.people, *self.unnamed]
         known = {spelled(person.name) for folder in folders for person in folders_of(folder)}
         for name in self.left_out:
@@ -54,11 +49,16 @@ class Sources:
                 raise BadSettings(
                     f"--leave-out {name}: nobody's folder is called so; name one as it is spelled"
                 )
-        if self.pairs is not None and not known & {*map(spelled, self.names_left_out())}:
+        if self.pairs is None:
+            return set(self.left_out)
+        pairs = read_pairs(self.pairs, Path())
+        in_pairs = people_of(in_folds(pairs, self.folds) if self.folds else pairs)
+        if known.isdisjoint(map(spelled, in_pairs)):
             raise BadSettings(
                 f"--leave-out-pairs {self.pairs}: nobody in it has a folder; name the pairs file "
                 "of these photos"
             )
+        return in_pairs.union(self.left_out)
 
 
 def check_target(to: Path) -> None:
@@ -68,12 +68,9 @@ def check_target(to: Path) -> None:
     check_name(to)
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=to.parent):
-            pass
     except OSError as error:
-        raise BadSettings(
-            f"{to} can't be written ({error.strerror}): name a file in a folder that can be"
-        ) from error
+        raise unwritable(to, error) from error
+    check_writable(to)
 
 
 def run(
@@ -90,7 +87,6 @@ def run(
 ) -> None:
     """Raises BadSettings, BadModelFile, EncoderMismatch, TrainingStopped."""
     check_target(to)
-    sources.check_left_out()
     photos = gathered(
         sources.people,
         sources.unnamed,

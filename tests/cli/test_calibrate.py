@@ -23,7 +23,6 @@ from index.enrolment import Enroller
 from index.gallery import Gallery, Photo
 from ingest.faces.face import Detector
 from tests.cli.conftest import Run
-from tests.workers.encoders.onnx_writer import averages_times
 from workers.encoders.choice import chosen
 from workers.encoders.registry import entry_of
 
@@ -125,19 +124,16 @@ def test_a_dry_run_stores_nothing_and_says_what_is_in_force(
 
 
 def test_a_user_s_own_encoder_is_calibrated_by_its_file(
-    settings: Settings, gallery: Gallery, enrol_people: EnrolPeople, tmp_path: Path
+    settings: Settings, gallery: Gallery, enrol_people: EnrolPeople, own: Path
 ) -> None:
-    path = tmp_path / "mine.onnx"
-    path.write_bytes(averages_times(np.eye(192, 128, dtype=np.float32), shape=("n", 3, 112, 112)))
-    path.with_suffix(".yml").write_text("threshold: 0.5\nmargin: 0.1\nlayout: nchw\n")
-    own = settings.model_copy(update={"encoder": str(path)})
-    encoder = chosen(None, own).id
+    settings = settings.model_copy(update={"encoder": str(own)})
+    encoder = chosen(None, settings).id
     enrol_people(10, encoder)
 
-    calibrate.run(own, fpir=0.7, folder=None, dry_run=False, as_json=False)
+    calibrate.run(settings, fpir=0.7, folder=None, dry_run=False, as_json=False)
     assert gallery.calibration(encoder) is not None
 
-    calibrate.reset(own, as_json=False)
+    calibrate.reset(settings, as_json=False)
     assert gallery.calibration(encoder) is None
 
 

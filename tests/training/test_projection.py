@@ -11,7 +11,7 @@ from facetrail.errors import EncoderMismatch
 from facetrail.settings import Settings
 from tests.workers.encoders.onnx_writer import averages_times
 from training.lfw import Pair, people_of
-from training.people import strangers_in
+from training.people import photos_but
 from training.projection import features_of, fitted, network_of
 from workers.encoders.registry import open_encoder
 
@@ -59,7 +59,7 @@ def test_people_that_are_evaluated_on_are_left_out(tmp_path: Path) -> None:
     pairs = [Pair(0, Path("ada_L/1.jpg"), Path("CLEO/1.jpg"), False)]
 
     assert people_of(pairs) == {"ada_L", "CLEO"}
-    found = strangers_in(tmp_path, people_of(pairs))
+    found = photos_but(tmp_path, people_of(pairs))
     assert [str(path.relative_to(tmp_path)) for path in found] == ["Ben/1.jpg", "Ben/2.jpg"]
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from facetrail.errors import BadModelFile, EncoderMismatch
 from facetrail.settings import Settings
-from tests.workers.encoders.onnx_writer import averages_times
 from workers.encoders.choice import chosen, chosen_encoder, is_here
 from workers.encoders.registry import entry_of
 
@@ -68,15 +66,6 @@ def test_a_gallery_of_an_encoder_not_known_here_is_refused(wanted: str | None) -
 def test_a_missing_file_of_the_gallery_s_encoder_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(BadModelFile, match="is not on this machine.*FACETRAIL_MODEL_DIR"):
         chosen_encoder(RETAIL, settings(tmp_path))
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Path:
-    """A user's own encoder, of averages of squares."""
-    path = tmp_path / "mine.onnx"
-    path.write_bytes(averages_times(np.eye(192, 128, dtype=np.float32), shape=("n", 3, 112, 112)))
-    path.with_suffix(".yml").write_text("threshold: 0.5\nmargin: 0.1\nlayout: nchw\n")
-    return path
 
 
 def test_an_operator_s_own_encoder_serves(own: Path) -> None:
