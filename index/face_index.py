@@ -10,7 +10,7 @@ import numpy as np
 from facetrail.errors import BadEncodings
 from facetrail.wire import Encodings
 from index.part import NEIGHBOURS, Part
-from index.rows import EXACT, NUMBERS, ExactRows, Rows, Similarities, searchable
+from index.rows import EXACT, NOBODY, NUMBERS, ExactRows, Rows, Similarities, searchable
 
 #: Share of masked rows from which an index is worn.
 WORN = 0.1
@@ -32,9 +32,9 @@ class FaceIndex:
     """Encodings and whose they are. Never changed: a change makes another one.
 
     people: the person's id of each row. encodings: float32 `(n, 128)`, rows of length 1.
-    Most rows lie in a block, which `rows.searchable` says how to search; those of everyone who
-    changed since it was built lie in a tail that is compared exactly, and are masked in the
-    block. Raises BadEncodings for encodings of another kind.
+    Rows lie in a block, which `rows.searchable` says how to search. In a large index those of
+    everyone who changed since it was built lie in a tail that is compared exactly, and are
+    masked in the block. Raises BadEncodings for encodings of another kind.
     """
 
     def __init__(self, people: Sequence[str], encodings: Encodings) -> None:
@@ -51,11 +51,17 @@ class FaceIndex:
         return dict(self._block.kept()) | dict(self._tail.kept())
 
     def changed(self, people: Mapping[str, Encodings]) -> FaceIndex:
-        """The index in which these people have just these encodings; with none they are gone."""
+        """The index in which these people have just these encodings; with none they are gone.
+
+        A small one is made anew, so that nothing of whoever was removed stays in it; of a large
+        one's block they are masked until it is rebuilt.
+        """
+        given = {person: checked(rows) for person, rows in people.items()}
+        if isinstance(self._block.rows, ExactRows):
+            return FaceIndex(*_rows_of(self.people() | given))
         made = FaceIndex.__new__(FaceIndex)
         block = self._block.without(list(people))
-        tail = dict(self._tail.kept()) | {name: checked(rows) for name, rows in people.items()}
-        made._parts = (block, _tail(tail, block))
+        made._parts = (block, _tail(dict(self._tail.kept()) | given, block))
         return made
 
     @property
@@ -79,8 +85,6 @@ class FaceIndex:
     def search(self, probes: Encodings) -> list[list[Candidate]]:
         """For each of `(n, 128)` probes the nearest person and the runner-up, if any."""
         probes = checked(probes)
-        if not len(self):
-            return [[] for _ in probes]
         found = [part.nearest(probes) for part in self._parts]
         similarities = np.concatenate([similarities for similarities, _ in found], axis=1)
         owners = np.concatenate([owners for _, owners in found], axis=1)
@@ -127,7 +131,7 @@ def _tail(people: Mapping[str, Encodings], block: Part) -> Part:
 def _rows_of(people: Mapping[str, Encodings]) -> tuple[list[str], Encodings]:
     """The person's id of each row, and the rows."""
     ids = [person for person, rows in people.items() for _ in rows]
-    return ids, np.concatenate([np.empty((0, NUMBERS), np.float32), *people.values()])
+    return ids, np.concatenate([NOBODY, *people.values()])
 
 
 def _distance(similarity: float) -> float:

@@ -41,7 +41,10 @@ class Part:
 
     def without(self, people: Sequence[str]) -> Part:
         """The same, with all rows of these people masked."""
-        gone = np.flatnonzero(np.isin(self.people, _bytes(people))) + self.first_owner
+        ids = _bytes(people)
+        places = np.searchsorted(self.people, ids)
+        there = np.searchsorted(self.people, ids, side="right") > places
+        gone = places[there] + self.first_owner
         return replace(self, masked=self.masked | np.isin(self.owners, gone))
 
     def nearest(self, probes: Encodings) -> tuple[Similarities, Rows]:
@@ -58,7 +61,7 @@ class Part:
         counting = ~(self.masked | np.isin(self.owners, owners))
         if not counting.any():
             return None
-        similarities = np.asarray(self.rows.encodings, np.float32) @ probe
+        similarities = self.rows.encodings @ probe
         row = int(np.argmax(np.where(counting, similarities, -np.inf)))
         return int(self.owners[row]), float(similarities[row])
 
@@ -69,7 +72,7 @@ class Part:
         starts = np.flatnonzero(np.diff(self.owners[order], prepend=-1))
         for rows in np.split(order, starts[1:]) if len(order) else ():
             person = self.people[self.owners[rows[0]] - self.first_owner].decode()
-            yield person, np.asarray(self.rows.encodings[rows], np.float32)
+            yield person, self.rows.encodings[rows]
 
 
 def _bytes(people: Sequence[str]) -> NDArray[np.bytes_]:

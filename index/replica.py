@@ -18,10 +18,9 @@ from facetrail.wire import Encodings
 from index.calibration import Calibration
 from index.face_index import FaceIndex, checked
 from index.gallery import Change, Gallery
-from index.rows import NUMBERS
+from index.rows import NOBODY
 
 BLOCK_MS = 500
-NOBODY = np.empty((0, NUMBERS), np.float32)
 PAUSE_S = 1.0
 #: A worker's applied position outlives it by this, in seconds.
 APPLIED_TTL_S = 60
@@ -67,11 +66,9 @@ class Replica:
         self._check_encoder()
         position = self._gallery.position()  # first: what changes meanwhile is applied again
         self._people.clear()
-        people = [person.id for person in self._gallery.people()]
-        rows = [self._read(person) for person in people]
-        ids = [person for person, own in zip(people, rows, strict=True) for _ in own]
+        people = {person.id: self._read(person.id) for person in self._gallery.people()}
         self._read_calibration()
-        self._swap(position, FaceIndex(ids, np.concatenate([NOBODY, *rows])))
+        self._swap(position, FaceIndex([], NOBODY).changed(people))
 
     def encodings(self) -> dict[str, Encodings]:
         """Float32 `(k, 128)` of the k photos of each person, by id."""

@@ -20,6 +20,9 @@ SAMPLE = 65_536
 # Of 128 numbers each two share a code of 4 bits: 32 bytes a row.
 CODES, BITS = 64, 4
 
+#: No rows at all.
+NOBODY: Encodings = np.empty((0, NUMBERS), np.float32)
+
 Rows = NDArray[np.int64]
 Similarities = NDArray[np.float32]
 
@@ -64,13 +67,13 @@ class ScannedRows:
         self.encodings = encodings
         self._codes = faiss.IndexPQFastScan(NUMBERS, CODES, BITS, faiss.METRIC_INNER_PRODUCT)
         step = max(1, len(encodings) // SAMPLE)
-        self._codes.train(np.asarray(encodings[::step][:SAMPLE], np.float32))
+        self._codes.train(np.ascontiguousarray(encodings[::step][:SAMPLE]))
         for start in range(0, len(encodings), SAMPLE):
-            self._codes.add(np.asarray(encodings[start : start + SAMPLE], np.float32))
+            self._codes.add(encodings[start : start + SAMPLE])
 
     def nearest(self, probes: Encodings, count: int) -> tuple[Similarities, Rows]:
         _, candidates = self._codes.search(probes, RERANKED)
-        near = np.asarray(self.encodings[candidates], np.float32)  # (n, RERANKED, 128)
+        near = self.encodings[candidates]  # (n, RERANKED, 128)
         similarities = np.matmul(near, probes[:, :, None])[:, :, 0]
         similarities[candidates < 0] = -np.inf
         best = np.argsort(-similarities, axis=1)[:, :count]
@@ -81,5 +84,5 @@ class ScannedRows:
 
 
 def searchable(encodings: Encodings) -> Nearest:
-    """The faster way for so many. encodings: float32 or float16 `(n, 128)`, rows of length 1."""
+    """The faster way for so many. encodings: float32 `(n, 128)`, rows of length 1."""
     return ExactRows(encodings) if len(encodings) <= EXACT else ScannedRows(encodings)

@@ -175,6 +175,7 @@ def test_an_index_of_which_much_has_changed_is_worn(
     unit: Unit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(face_index, "EXACT", 50)
+    monkeypatch.setattr(searched, "EXACT", 10)
     people, known = people_of(unit(200), 1)
     index = FaceIndex(people, known)
     assert not index.changed({"new": unit(50)}).worn
@@ -182,3 +183,19 @@ def test_an_index_of_which_much_has_changed_is_worn(
     assert not index.changed({f"person {i}": known[:0] for i in range(50)}).worn
     assert index.changed({f"person {i}": known[:0] for i in range(51)}).worn
     assert not index.changed({"new": unit(51)}).rebuilt().worn
+
+
+def test_nothing_of_whoever_was_removed_stays_in_a_small_index(unit: Unit) -> None:
+    index = FaceIndex(["ada", "ben"], unit(2)).changed({"cleo": unit(1, seed=1)})
+    index = index.changed({"ada": unit(0)})
+    kept = np.concatenate([part.rows.encodings for part in index._parts])
+    assert np.array_equal(kept, np.concatenate([unit(2)[1:], unit(1, seed=1)]))
+
+
+def test_a_large_one_that_is_rebuilt_has_only_those_who_count(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searched, "EXACT", 10)
+    index = FaceIndex(*people_of(unit(100), 2)).changed({"person 3": unit(0)})
+    (masked, _), (block, tail) = index._parts, index.rebuilt()._parts
+    assert (len(masked.rows.encodings), len(block.rows.encodings), len(tail)) == (200, 198, 0)
