@@ -12,6 +12,7 @@ Every error this project raises on purpose.
   + GalleryError         the gallery refused a change; nothing was changed
     - EncoderMismatch    the gallery belongs to another encoder
     - NoSuchPerson       nobody of that name is enrolled
+    - BadExport          a file of exported people can't be read, or not be trusted
   + RedisAway            no answer from Redis; commands end, roles wait
   + RoleDied             a process of `facetrail up` ended by itself
 """
@@ -38,12 +39,22 @@ class BadMessage(FacetrailError):
 class BadPicture(FacetrailError):
     """A photo or a chip can't be used.
 
-    reason: one word; of a photo, from the fixed list of `index.enrolment.REASONS`.
+    reason: one word; of a photo, from the fixed list of `index.enrolment.REASONS`. value,
+    limit: what was measured, and what would have been taken, where that is a number.
     """
 
-    def __init__(self, reason: str, sentence: str) -> None:
+    def __init__(
+        self,
+        reason: str,
+        sentence: str,
+        *,
+        value: float | None = None,
+        limit: float | None = None,
+    ) -> None:
         super().__init__(sentence)
         self.reason = reason
+        self.value = value
+        self.limit = limit
 
 
 class BadModelFile(FacetrailError):
@@ -68,6 +79,10 @@ class EncoderMismatch(GalleryError):
 
 class NoSuchPerson(GalleryError):
     """Nobody of that name is enrolled."""
+
+
+class BadExport(GalleryError):
+    """A file of exported people is none, cut short, altered, or newer than this program."""
 
 
 class RedisAway(FacetrailError):

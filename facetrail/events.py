@@ -78,11 +78,11 @@ class MatchEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One event. Fields of a face are None where the event is about a camera.
 
     id: the same for the same decision, however often it is made. sequence: the place in the
-    stream, from which `replay` goes on. distance: Euclidean, of unit encodings, 0 to 2;
-    similarity: their cosine. threshold: the distance the face was judged by. margin: the
-    distance by which the nearest person leads the runner-up. Times: ISO 8601 with
-    microseconds, UTC. snapshot: a name for `facetrail.snapshots.get`. cause: why a camera went
-    offline.
+    stream, from which `replay` goes on. unknown: the id of a stranger, the same at every camera.
+    distance: Euclidean, of unit encodings, 0 to 2; similarity: their cosine. threshold: the
+    distance the face was judged by. margin: the distance by which the nearest person leads the
+    runner-up. Times: ISO 8601 with microseconds, UTC. snapshot: a name for
+    `facetrail.snapshots.get`. cause: why a camera went offline.
     """
 
     id: str
@@ -94,6 +94,7 @@ class MatchEvent(msgspec.Struct, frozen=True, kw_only=True):
     stream_epoch: int | None = None
     track: int | None = None
     person: Person | None = None
+    unknown: str | None = None
     similarity: float | None = None
     distance: float | None = None
     threshold: float | None = None
@@ -160,7 +161,7 @@ def _follow(
                 continue
             for sequence, line in entries:
                 position = sequence
-                event = _readable(line, sequence)
+                event = readable(line, sequence)
                 if event and (cameras is None or event.camera in cameras):
                     yield event
 
@@ -176,7 +177,7 @@ def replay(
 ) -> Iterator[MatchEvent]:
     """The next events after a position, at most 100, waiting `block_ms` for the first."""
     for sequence, line in _entries(client, keys, position, block_ms):
-        if event := _readable(line, sequence):
+        if event := readable(line, sequence):
             yield event
 
 
@@ -188,7 +189,7 @@ def _entries(
     return [(sequence.decode(), fields.get(b"event", b"")) for sequence, fields in every]
 
 
-def _readable(line: bytes, sequence: str) -> MatchEvent | None:
+def readable(line: bytes, sequence: str) -> MatchEvent | None:
     """The event, or None where a later version wrote what this one does not know."""
     try:
         return parse(line, sequence)

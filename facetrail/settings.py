@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, TypedDict
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from facetrail.errors import BadSettings
@@ -62,6 +62,18 @@ class Settings(BaseSettings):
     photo_min_face: int = Field(
         40, ge=16, le=1000, description="Least height in pixels of a face in a photo."
     )
+    photo_min_sharpness: float = Field(
+        30.0,
+        ge=0,
+        le=10_000,
+        description="Least sharpness of a face in a photo, as variance of the Laplacian.",
+    )
+    photo_max_yaw: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="How far a face in a photo may be turned away, 0 frontal to 1 in profile.",
+    )
     buffer_mb: int = Field(
         64, ge=1, description="Memory of an ingest process for chips that wait, in MB."
     )
@@ -96,6 +108,11 @@ class Settings(BaseSettings):
     pool_threads: int = Field(
         64, ge=1, le=1024, description="Messages a worker holds at once; more than fill a batch."
     )
+    index_half: bool = Field(
+        False,
+        description="Keep encodings in 16 bits for re-ranking in galleries of more than 20 000: "
+        "half the memory.",
+    )
     chip_ttl_s: float = Field(
         30.0, gt=0, description="Chips older than this are skipped and counted, in seconds."
     )
@@ -114,6 +131,15 @@ class Settings(BaseSettings):
     )
     snapshot_ttl_s: int = Field(
         86_400, ge=0, description="How long snapshots are kept, in seconds. 0: none are."
+    )
+    unknown_ttl_s: int = Field(
+        604_800,
+        ge=0,
+        description="How long strangers and their snapshots are kept, in seconds. 0: none are.",
+    )
+
+    passphrase: SecretStr | None = Field(
+        None, description="Of encrypted exports. None: it is asked for on the terminal."
     )
 
     @field_validator("encoder")

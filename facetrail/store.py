@@ -131,6 +131,11 @@ class Keys:
         """Stream of events; also the start of the pub/sub channels."""
         return f"{self.prefix}events"
 
+    @property
+    def events_aside(self) -> str:
+        """Stream: the events while they are written anew, within one script."""
+        return f"{self.prefix}events:aside:{{{self.events}}}"
+
     def channel(self, camera: str) -> str:
         return f"{self.events}:{camera}"
 
@@ -155,6 +160,42 @@ class Keys:
         return f"{self.prefix}closing:{{{self.events}}}"
 
     @property
+    def sightings(self) -> str:
+        """Hash: name of a sighting to its JSON."""
+        return f"{self.prefix}sightings:{{{self.events}}}"
+
+    @property
+    def sighting_encodings(self) -> str:
+        """Hash: name of a sighting to the encoding of its best shot."""
+        return f"{self.prefix}sightings:encodings:{{{self.events}}}"
+
+    @property
+    def sighting_ends(self) -> str:
+        """Sorted set: names of sightings by when they are dropped."""
+        return f"{self.prefix}sightings:ends:{{{self.events}}}"
+
+    def sightings_of(self, owner: str) -> str:
+        """Sorted set: names of a person's or a stranger's sightings by when they were kept."""
+        return f"{self.prefix}sightings:of:{{{self.events}}}:{owner}"
+
+    def seen(self, owner: str) -> str:
+        """Sorted set: sequences of a person's or a stranger's events, by their milliseconds."""
+        return f"{self.prefix}seen:{{{self.events}}}:{owner}"
+
+    @property
+    def strangers_log(self) -> str:
+        """Stream: strangers whose encodings changed."""
+        return f"{self.prefix}strangers:log:{{{self.events}}}"
+
+    def named_stranger(self, stranger: str) -> str:
+        """The person a stranger has turned out to be."""
+        return f"{self.prefix}strangers:named:{{{self.events}}}:{stranger}"
+
+    def erased(self, person: str) -> str:
+        """Stands for a day after a person was erased: nothing is said of them any more."""
+        return f"{self.prefix}erased:{{{self.events}}}:{person}"
+
+    @property
     def gallery_log(self) -> str:
         return f"{self.prefix}gallery:log"
 
@@ -173,12 +214,45 @@ class Keys:
         return f"{self.prefix}gallery:encoder:{{{self.gallery_log}}}"
 
     def gallery_photos(self, person: str) -> str:
-        """Hash: photo's SHA-256 to its encoding and chip."""
+        """Hash: photo's SHA-256 to its chip."""
         return f"{self.prefix}gallery:photos:{{{self.gallery_log}}}:{person}"
+
+    def gallery_rows(self, rows: str) -> str:
+        """4096 records of encodings, one after the other. rows: encoder's id, and which string."""
+        return f"{self.prefix}gallery:rows:{{{self.gallery_log}}}:{rows}"
+
+    @property
+    def gallery_free(self) -> str:
+        """List of the slots that are free again."""
+        return f"{self.prefix}gallery:free:{{{self.gallery_log}}}"
+
+    @property
+    def gallery_slots(self) -> str:
+        """How many slots were ever taken."""
+        return f"{self.prefix}gallery:slots:{{{self.gallery_log}}}"
+
+    @property
+    def gallery_rules(self) -> str:
+        """Hash: person's id to a JSON of when they count, and whether they are reported."""
+        return f"{self.prefix}gallery:rules:{{{self.gallery_log}}}"
+
+    @property
+    def gallery_erasing(self) -> str:
+        """Set: ids of people who were removed, and of whom events and pictures may be left."""
+        return f"{self.prefix}gallery:erasing:{{{self.gallery_log}}}"
+
+    @property
+    def gallery_next_encoder(self) -> str:
+        """The encoder that the gallery is being moved to."""
+        return f"{self.prefix}gallery:next_encoder:{{{self.gallery_log}}}"
+
+    def gallery_import(self, part: str) -> str:
+        """Hashes of people who are about to be imported. part: of which import, and what."""
+        return f"{self.prefix}gallery:import:{{{self.gallery_log}}}:{part}"
 
     @property
     def gallery_digests(self) -> str:
-        """Hash: photo's SHA-256 to the person it is enrolled for."""
+        """Hash: photo's SHA-256 to the person it is enrolled for, and its slot."""
         return f"{self.prefix}gallery:digests:{{{self.gallery_log}}}"
 
     def encoder(self, encoder_id: str) -> str:
@@ -194,6 +268,11 @@ class Keys:
     def applied(self, worker: str) -> str:
         """A worker's applied position in the gallery's log."""
         return f"{self.prefix}worker:{worker}:applied"
+
+    @property
+    def workers(self) -> str:
+        """Set: names of workers; those whose applied position is gone have ended."""
+        return f"{self.prefix}workers"
 
     @property
     def rejected(self) -> str:

@@ -1,9 +1,8 @@
 -- Sets or removes the calibration of an encoder.
--- KEYS: log, calibration.  ARGV: encoder, calibration as JSON or nothing to remove it.
--- The entry names nobody: a worker that knows of people only reads it as somebody who is gone.
+-- KEYS[12]: the calibration.  ARGV: encoder, calibration as JSON or nothing to remove it.
 if ARGV[2] ~= '' then
-  redis.call('SET', KEYS[2], ARGV[2])
-elseif redis.call('DEL', KEYS[2]) == 0 then
+  redis.call('SET', KEYS[12], ARGV[2])
+elseif redis.call('DEL', KEYS[12]) == 0 then
   return false
 end
-return redis.call('XADD', KEYS[1], '*', 'person', '', 'encoder', ARGV[1])
+return tell('', ARGV[1])

@@ -1,31 +1,35 @@
 -- Adds photos to the person of a name, who is made if new; all or nothing.
--- KEYS: log, people, names, encoder, digests, photos of the new person.
--- ARGV: encoder, name, new id, new person as JSON, then digest and photo by turns.
+-- ARGV: encoder, spelling, new id, new person as JSON, kind: 1 enrolled or 2 negative, then digest,
+-- photo and encoding by turns.
 -- Returns a verdict and its detail: ok and the person's id, encoder and the gallery's own,
--- digest and the name of the photo's owner.
-local own = redis.call('GET', KEYS[4])
-if own and own ~= ARGV[1] then
+-- digest and the name of the photo's owner; nobody for negatives of whoever is not there.
+local encoder, spelling, new, json = unpack(ARGV, 1, 4)
+local kind = ARGV[5] == '2' and NEGATIVE or ENROLLED
+local own = redis.call('GET', ENCODER)
+if own and own ~= encoder then
   return {'encoder', own}
 end
-local person = redis.call('HGET', KEYS[3], ARGV[2])
-for i = 5, #ARGV, 2 do
-  local owner = redis.call('HGET', KEYS[5], ARGV[i])
+local person = redis.call('HGET', NAMES, spelling)
+if not person and kind == NEGATIVE then
+  return {'nobody', ''}
+end
+for i = 6, #ARGV, 3 do
+  local owner = owner_and_slot(ARGV[i])
+  if owner == new then  -- we were asked before, and the answer was lost on its way
+    return {'ok', new}
+  end
   if owner then
-    return {'digest', cjson.decode(redis.call('HGET', KEYS[2], owner)).name}
+    return {'digest', cjson.decode(redis.call('HGET', PEOPLE, owner)).name}
   end
 end
-local photos = KEYS[6]
-if person then
-  photos = string.sub(KEYS[6], 1, -#ARGV[3] - 1) .. person
-else
-  person = ARGV[3]
-  redis.call('HSET', KEYS[2], person, ARGV[4])
-  redis.call('HSET', KEYS[3], ARGV[2], person)
+if not person then
+  person = new
+  redis.call('HSET', PEOPLE, person, json)
+  redis.call('HSET', NAMES, spelling, person)
 end
-redis.call('SET', KEYS[4], ARGV[1])
-for i = 5, #ARGV, 2 do
-  redis.call('HSET', photos, ARGV[i], ARGV[i + 1])
-  redis.call('HSET', KEYS[5], ARGV[i], person)
+redis.call('SET', ENCODER, encoder)
+for i = 6, #ARGV, 3 do
+  keep(person, ARGV[i], kind, ARGV[i + 1], ARGV[i + 2])
 end
-redis.call('XADD', KEYS[1], '*', 'person', person)
+tell(person)
 return {'ok', person}

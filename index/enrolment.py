@@ -2,97 +2,180 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facetrail.errors import BadPicture
+from facetrail.errors import EncoderMismatch, GalleryError
 from facetrail.wire import Encoder
-from index.gallery import EnrolledPerson, Gallery, Photo, checked_name, same_name
-from index.portrait import decoded, portrait, read
+from index.chip_batches import EncodedFace, in_batches
+from index.gallery import EnrolledPerson, Gallery, checked_name
+from index.in_order import in_order
+from index.known_people import Similar
+from index.look import FoundFace, Look, Rejected, enrolled_already
+from index.photo_limits import PhotoLimits
+from index.photo_source import PhotoFile, Source, Work
+from index.review import Reviewer
 from ingest.faces.face import Detector
-from ingest.faces.jpeg import jpeg
+
+__all__ = ["REASONS", "Enroller", "Enrolment", "Rejected", "Similar", "Work"]
 
 #: Why a photo is not taken; a fixed list that programs may rely on.
-REASONS = ("not_an_image", "no_face", "several_faces", "too_small", "duplicate_photo")
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A photo that was not taken.
-
-    reason: one of REASONS. sentence: what to do about it. own: it is enrolled for this person,
-    so nothing need be done.
-    """
-
-    path: Path
-    reason: str
-    sentence: str
-    own: bool = False
+REASONS = (
+    "not_an_image",
+    "no_face",
+    "several_faces",
+    "too_small",
+    "blurred",
+    "turned_away",
+    "duplicate_photo",
+    "looks_like_other_person",
+    "inconsistent_with_other_photos",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """What became of one person's photos. person: None if none was accepted."""
+    """What became of one person's photos.
 
+    person: None if none was accepted. accepted: names of photos. warnings: who else, enrolled
+    before, somebody new may be.
+    """
+
+    name: str
     person: EnrolledPerson | None
-    accepted: tuple[Path, ...]
+    accepted: tuple[str, ...]
     rejected: tuple[Rejected, ...]
+    warnings: tuple[Similar, ...] = ()
 
 
 class Enroller:
-    """Enrols people by photos.
+    """Enrols people by photos. It reads the gallery once: one of these is for one run.
 
-    min_face: least height of the face, in pixels of the photo.
+    min_face: least height of the face, in pixels of the photo. min_sharpness, max_yaw: see
+    `PhotoLimits`. trust: takes photos although they look like somebody else's. threads: photos
+    looked at together; with several the detector must be one that many may use.
     """
 
     def __init__(
-        self, gallery: Gallery, detector: Detector, encoder: Encoder, *, min_face: int
+        self,
+        gallery: Gallery,
+        detector: Detector,
+        encoder: Encoder,
+        *,
+        min_face: int,
+        min_sharpness: float = 0.0,
+        max_yaw: float = 1.0,
+        trust: bool = False,
+        threads: int = 1,
     ) -> None:
         self.gallery = gallery
         self.detector = detector
         self.encoder = encoder
-        self.min_face = min_face
+        self.threads = threads
+        self._look = Look(gallery, detector, PhotoLimits(min_face, min_sharpness, max_yaw))
+        self._reviewer = Reviewer(gallery, encoder, trust=trust)
 
-    def enrol(self, name: str, paths: list[Path], external_id: str | None = None) -> Enrolment:
+    def enrol(
+        self, name: str, photos: Sequence[Path | Source], external_id: str | None = None
+    ) -> Enrolment:
         """Takes the photos that can be taken, all in one change of the gallery.
 
         Raises EncoderMismatch, GalleryError.
         """
-        name = checked_name(name)
-        photos: dict[Path, Photo] = {}
-        rejected: list[Rejected] = []
-        for path in paths:
-            try:
-                data = read(path)
-                digest = hashlib.sha256(data).hexdigest()
-                again = any(photo.digest == digest for photo in photos.values())
-                owner = "this person" if again else self.gallery.owner_of(digest)
-                if owner is None:
-                    photos[path] = self._photo(path, data, digest)
-                else:
-                    rejected.append(_duplicate(path, owner, own=again or same_name(owner, name)))
-            except BadPicture as error:
-                rejected.append(Rejected(path, error.reason, str(error)))
-        person = None
-        if photos:
-            person = self.gallery.enrol(
-                name, list(photos.values()), encoder=self.encoder.id, external_id=external_id
-            )
-        return Enrolment(person, tuple(photos), tuple(rejected))
+        (enrolment,) = self.enrol_all([Work(name, photos, external_id)])
+        return enrolment
 
-    def _photo(self, path: Path, data: bytes, digest: str) -> Photo:
-        picture = decoded(path, data)
-        chip = portrait(path, picture, self.detector, min_face=self.min_face).chip
-        encoding = self.encoder.encode(chip[None])[0]
-        return Photo(
-            digest=digest,
-            source=path.name,
-            encoding=encoding.astype("<f4").tobytes(),
-            chip=jpeg(chip),
+    def enrol_all(self, people: Iterable[Work]) -> Generator[Enrolment, None, None]:
+        """One person after the other, as they come; each is in the gallery whole or not at all.
+
+        What is held in memory does not grow with their number. Raises EncoderMismatch,
+        GalleryError.
+        """
+        steps = (step for work in people for step in _steps(work))
+        looked = in_order(self._looked, steps, threads=self.threads)
+        seen: list[EncodedFace | Rejected] = []
+        for item in in_batches(looked, self.encoder):
+            if isinstance(item, Work):
+                yield self._enrolled(item, seen)
+                seen = []
+            else:
+                seen.append(item)
+
+    def _looked(self, step: tuple[Work, Source] | Work) -> FoundFace | Rejected | Work:
+        return step if isinstance(step, Work) else self._look.at(step[1], step[0].name)
+
+    def _enrolled(self, work: Work, seen: Sequence[EncodedFace | Rejected]) -> Enrolment:
+        first: dict[str, EncodedFace] = {}
+        for one in seen:
+            if isinstance(one, EncodedFace):
+                first.setdefault(one.photo.digest, one)
+        if not first:
+            rejected = tuple(one for one in seen if isinstance(one, Rejected))
+            return Enrolment(work.name, None, (), rejected)
+        review = self._reviewer.review(work.name, list(first.values()))
+        good = [face for digest, face in first.items() if digest not in review.refused]
+        person, taken = self._written(work, good)
+        refused = review.refused | taken
+        accepted = [face for digest, face in first.items() if digest not in refused]
+        if person is not None:
+            self._reviewer.remember(person, review, accepted)
+        answers = (_answer(one, first, refused) for one in seen)
+        return Enrolment(
+            work.name,
+            person,
+            tuple(face.source.name for face in accepted),
+            tuple(answer for answer in answers if answer is not None),
+            review.warnings(accepted),
         )
 
+    def _written(
+        self, work: Work, faces: Sequence[EncodedFace]
+    ) -> tuple[EnrolledPerson | None, dict[str, Rejected]]:
+        """The person in the gallery; by digest, what somebody else has enrolled meanwhile."""
+        taken: dict[str, Rejected] = {}
+        while left := [face for face in faces if face.photo.digest not in taken]:
+            photos = [face.photo for face in left]
+            try:
+                person = self.gallery.enrol(
+                    work.name, photos, encoder=self.encoder.id, external_id=work.external_id
+                )
+                return person, taken
+            except EncoderMismatch:
+                raise
+            except GalleryError:
+                lost = self._lost(left, work.name)
+                if not lost:
+                    raise
+                taken |= lost
+        return None, taken
 
-def _duplicate(path: Path, owner: str, *, own: bool) -> Rejected:
-    sentence = f"{path} is enrolled already, for {owner}; leave it out"
-    return Rejected(path, "duplicate_photo", sentence, own)
+    def _lost(self, faces: Sequence[EncodedFace], name: str) -> dict[str, Rejected]:
+        """By digest, those that are enrolled by now."""
+        owners = {face.photo.digest: self._look.owner_of(face.photo.digest) for face in faces}
+        return {
+            face.photo.digest: enrolled_already(face.source, owner, name)
+            for face in faces
+            if (owner := owners[face.photo.digest]) is not None
+        }
+
+
+def _steps(work: Work) -> Iterator[tuple[Work, Source] | Work]:
+    """Each photo of a person, and then that there are no more. Raises GalleryError."""
+    named = Work(checked_name(work.name), work.photos, work.external_id)
+    for photo in work.photos:
+        yield named, PhotoFile(photo) if isinstance(photo, Path) else photo
+    yield named
+
+
+def _answer(
+    one: EncodedFace | Rejected, first: dict[str, EncodedFace], refused: dict[str, Rejected]
+) -> Rejected | None:
+    """Why a photo was not taken, if it was not."""
+    if isinstance(one, Rejected):
+        return one
+    digest = one.photo.digest
+    if one is first[digest]:
+        return refused.get(digest)
+    sentence = f"{one.source.name} is the same photo as {first[digest].source.name}; leave it out"
+    return Rejected(one.source.name, "duplicate_photo", sentence, own=digest not in refused)

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from facetrail.errors import BadEncodings
 from facetrail.wire import Encodings
-from index.part import NEIGHBOURS, Part
-from index.rows import EXACT, NOBODY, NUMBERS, ExactRows, Rows, Similarities, searchable
+from index.codes import NUMBERS, Halves, Rows
+from index.part import Ids, Part, gathered, in_bytes
+from index.rows import EXACT, NEIGHBOURS, NOBODY, ExactRows, Similarities, searchable
 
 #: Share of masked rows from which an index is worn.
 WORN = 0.1
+#: What the length of a row may be off 1.
+OFF_LENGTH = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A person and the Euclidean distance of their nearest encoding, 0 to 2.
 
-    agreeing: how many of the nearest encodings of all are this person's.
+    agreeing: how many of the nearest encodings of all are this person's; 1 if nobody counted.
     """
 
     person: str
@@ -29,26 +32,57 @@ class Candidate:
 
 
 class FaceIndex:
-    """Encodings and whose they are. Never changed: a change makes another one.
+    """Encodings and whose they are. Never changed: a change makes another one, so any thread may
+    search, change and rebuild it at any time.
 
-    people: the person's id of each row. encodings: float32 `(n, 128)`, rows of length 1.
+    people: the person's id of each row, as strings, or in bytes as a numpy array like `S12`.
+    encodings: float32 `(n, 128)`, rows of length 1; they are copied, and may change afterwards.
+    half: of a large index, keep them in 16 bits; a small one ignores it until it has grown.
     Rows lie in a block, which `rows.searchable` says how to search. In a large index those of
     everyone who changed since it was built lie in a tail that is compared exactly, and are
     masked in the block. Raises BadEncodings for encodings of another kind.
     """
 
-    def __init__(self, people: Sequence[str], encodings: Encodings) -> None:
-        if len(people) != len(encodings):
-            raise BadEncodings(f"expected {len(people)} encodings, got {len(encodings)}")
-        block = Part.of(people, searchable(checked(encodings).copy()))
-        self._parts = (block, _tail({}, block))
+    def __init__(
+        self, people: Sequence[str] | Ids, encodings: Encodings, *, half: bool = False
+    ) -> None:
+        self._build(in_bytes(people), checked(encodings).copy(), half)
+
+    @classmethod
+    def of(
+        cls, people: Sequence[str] | Ids, encodings: Encodings, *, half: bool = False
+    ) -> FaceIndex:
+        """An index that takes over the array it is given, which must never change again."""
+        made = cls.__new__(cls)
+        made._build(in_bytes(people), checked(encodings), half)
+        return made
+
+    def _build(self, ids: Ids, encodings: Encodings | Halves, half: bool) -> None:
+        if len(ids) != len(encodings):
+            raise BadEncodings(f"expected {len(ids)} encodings, got {len(encodings)}")
+        block = Part.of(ids, searchable(encodings, half=half))
+        self._half = half
+        self._parts = (block, _tail(in_bytes([]), NOBODY, block))
 
     def __len__(self) -> int:
+        """How many rows count."""
         return sum(len(part) for part in self._parts)
+
+    @property
+    def masked(self) -> int:
+        """How many rows are still in memory, but no longer count."""
+        return sum(part.masked for part in self._parts)
+
+    @property
+    def worn(self) -> bool:
+        """Whether so much was changed that a new one is worth its building."""
+        block, tail = self._parts
+        return len(tail) > EXACT or self.masked > max(EXACT, WORN * len(block.owners))
 
     def people(self) -> dict[str, Encodings]:
         """Everyone's encodings, float32 `(k, 128)`, by id."""
-        return dict(self._block.kept()) | dict(self._tail.kept())
+        block, tail = self._parts
+        return dict(block.kept()) | dict(tail.kept())
 
     def changed(self, people: Mapping[str, Encodings]) -> FaceIndex:
         """The index in which these people have just these encodings; with none they are gone.
@@ -56,82 +90,102 @@ class FaceIndex:
         A small one is made anew, so that nothing of whoever was removed stays in it; of a large
         one's block they are masked until it is rebuilt.
         """
-        given = {person: checked(rows) for person, rows in people.items()}
-        if isinstance(self._block.rows, ExactRows):
-            return FaceIndex(*_rows_of(self.people() | given))
+        ids = in_bytes(list(people))
+        given = [checked(rows) for rows in people.values()]
+        block, tail = (part.without(ids) for part in self._parts)
+        others, kept = gathered([tail])
+        theirs = np.repeat(ids, [len(rows) for rows in given])
         made = FaceIndex.__new__(FaceIndex)
-        block = self._block.without(list(people))
-        made._parts = (block, _tail(dict(self._tail.kept()) | given, block))
-        return made
-
-    @property
-    def _block(self) -> Part:
-        return self._parts[0]
-
-    @property
-    def _tail(self) -> Part:
-        return self._parts[1]
-
-    @property
-    def worn(self) -> bool:
-        """Whether so much was changed that a new one is worth its building."""
-        masked = int(np.sum(self._block.masked))
-        return len(self._tail) > EXACT or masked > max(EXACT, WORN * len(self._block.owners))
+        made._half = self._half
+        made._parts = (
+            block,
+            _tail(np.concatenate([others, theirs]), np.concatenate([kept, *given]), block),
+        )
+        return made.rebuilt() if isinstance(block.rows, ExactRows) else made
 
     def rebuilt(self) -> FaceIndex:
         """The same people in an index of one block."""
-        return FaceIndex(*_rows_of(self.people()))
+        made = FaceIndex.__new__(FaceIndex)
+        made._build(*gathered(self._parts), self._half)
+        return made
 
     def search(self, probes: Encodings) -> list[list[Candidate]]:
         """For each of `(n, 128)` probes the nearest person and the runner-up, if any."""
         probes = checked(probes)
+        owners, similarities = self._neighbours(probes)
+        if not owners.size:
+            return [[] for _ in probes]
+        others = (owners != owners[:, :1]) & (owners >= 0)  # (n, k)
+        runners_up = np.argmax(others, axis=1)  # 0: there is none among the neighbours
+        places = np.stack([np.zeros_like(runners_up), runners_up], axis=1)  # (n, 2)
+        pairs = zip(
+            np.take_along_axis(owners, places, axis=1).tolist(),
+            np.take_along_axis(similarities, places, axis=1).tolist(),
+            strict=True,
+        )
+        found = [
+            # Masked rows, or one person's photos, may have filled the neighbours.
+            zip(*pair, strict=True) if second else _largest(self._nearest_of_each(probe), 2)
+            for probe, pair, second in zip(probes, pairs, runners_up.tolist(), strict=True)
+        ]
+        neighbours = owners[:, :NEIGHBOURS].tolist()
+        return [
+            [
+                Candidate(self._name(owner), _distance(near), own.count(owner))
+                for owner, near in nearest
+            ]
+            for nearest, own in zip(found, neighbours, strict=True)
+        ]
+
+    def nearest_people(self, probe: Encodings, count: int) -> list[Candidate]:
+        """Of `(128,)` the nearest people, nearest first. Every row is compared."""
+        nearest = _largest(self._nearest_of_each(probe), count)
+        return [Candidate(self._name(owner), _distance(near)) for owner, near in nearest]
+
+    def nearest_but(self, probe: Encodings, people: Collection[str]) -> Candidate | None:
+        """Of `(128,)` the nearest person who is none of these. Every row is compared."""
+        similarities = self._nearest_of_each(probe)
+        for part in self._parts:
+            similarities[part.owners_of(in_bytes(list(people)))] = -np.inf
+        nearest = _largest(similarities, 1)
+        return Candidate(self._name(nearest[0][0]), _distance(nearest[0][1])) if nearest else None
+
+    def distances_to(self, person: str, probe: Encodings) -> Encodings:
+        """From `(128,)` to each of a person's encodings, Euclidean, float32 `(k,)`."""
+        (probe,), ids = checked(probe[None]), in_bytes([person])
+        rows = np.concatenate([part.rows_of(ids) for part in self._parts])
+        return np.asarray(np.linalg.norm(rows - probe, axis=1), np.float32)
+
+    def _neighbours(self, probes: Encodings) -> tuple[Rows, Similarities]:
+        """The owners of the most similar rows, best first, `(n, k)`, and how similar."""
         found = [part.nearest(probes) for part in self._parts]
         similarities = np.concatenate([similarities for similarities, _ in found], axis=1)
         owners = np.concatenate([owners for _, owners in found], axis=1)
-        best = np.argsort(-similarities, axis=1, kind="stable")[:, :NEIGHBOURS]
-        similarities = np.take_along_axis(similarities, best, axis=1)
-        owners = np.take_along_axis(owners, best, axis=1)
-        return [self._two_nearest(*row) for row in zip(probes, owners, similarities, strict=True)]
+        best = np.argsort(-similarities, axis=1, kind="stable")
+        return np.take_along_axis(owners, best, 1), np.take_along_axis(similarities, best, 1)
 
-    def _two_nearest(
-        self, probe: Encodings, owners: Rows, similarities: Similarities
-    ) -> list[Candidate]:
-        best: dict[int, float] = {}
-        for owner, similarity in zip(owners, similarities, strict=True):
-            if owner >= 0:
-                best.setdefault(int(owner), float(similarity))
-            if len(best) == 2:
-                break
-        while len(best) < 2:  # masked rows, or one person's photos, filled the neighbours
-            other = self._nearest_but(probe, list(best))
-            if other is None:
-                break
-            best[other[0]] = other[1]
-        return [
-            Candidate(self._name(owner), _distance(similarity), int(np.sum(owners == owner)))
-            for owner, similarity in best.items()
-        ]
-
-    def _nearest_but(self, probe: Encodings, owners: Sequence[int]) -> tuple[int, float] | None:
-        """Among all rows, but those of these people: the nearest owner and similarity."""
-        found = [part.nearest_but(probe, owners) for part in self._parts]
-        return max((one for one in found if one), key=lambda one: one[1], default=None)
+    def _nearest_of_each(self, probe: Encodings) -> Similarities:
+        """How near every person is, by owner; -inf: none of theirs counts."""
+        (probe,) = checked(probe[None])
+        return np.concatenate([part.nearest_of_each(probe) for part in self._parts])
 
     def _name(self, owner: int) -> str:
-        part = self._block if owner < self._tail.first_owner else self._tail
-        return str(part.people[owner - part.first_owner].decode())
+        block, tail = self._parts
+        return (block if owner < tail.first_owner else tail).name(owner)
 
 
-def _tail(people: Mapping[str, Encodings], block: Part) -> Part:
+def _tail(ids: Ids, encodings: Encodings, block: Part) -> Part:
     """The people who changed since the block was built."""
-    ids, rows = _rows_of(people)
-    return Part.of(ids, ExactRows(rows), first_owner=len(block.people))
+    return Part.of(ids, ExactRows(encodings), first_owner=len(block.people))
 
 
-def _rows_of(people: Mapping[str, Encodings]) -> tuple[list[str], Encodings]:
-    """The person's id of each row, and the rows."""
-    ids = [person for person, rows in people.items() for _ in rows]
-    return ids, np.concatenate([NOBODY, *people.values()])
+def _largest(similarities: Similarities, count: int) -> list[tuple[int, float]]:
+    """The places of so many of the largest numbers, and the numbers; never -inf."""
+    places = np.flatnonzero(similarities > -np.inf)
+    if count < len(places):
+        places = places[np.argpartition(-similarities[places], count)[:count]]
+    places = places[np.argsort(-similarities[places], kind="stable")]
+    return list(zip(places.tolist(), similarities[places].tolist(), strict=True))
 
 
 def _distance(similarity: float) -> float:
@@ -145,6 +199,7 @@ def checked(encodings: Encodings) -> Encodings:
         raise BadEncodings(f"expected shape (n, {NUMBERS}), got {encodings.shape}")
     if encodings.dtype != np.float32:
         raise BadEncodings(f"expected dtype float32, got {encodings.dtype}")
-    if not np.allclose(np.linalg.norm(encodings, axis=1), 1.0, atol=1e-3):
+    lengths = np.sqrt(np.einsum("ij,ij->i", encodings, encodings))
+    if not (np.abs(lengths - 1) <= OFF_LENGTH).all():  # nor is NaN
         raise BadEncodings("expected rows of length 1, got others")
     return np.ascontiguousarray(encodings)

@@ -4,41 +4,49 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import TypeVar
 
 import msgspec
-import numpy as np
 import redis
 import structlog
 
-from facetrail.errors import BadEncodings, EncoderMismatch, GalleryError, NoSuchPerson
-from facetrail.events import Person
+from facetrail.errors import EncoderMismatch, GalleryError
 from facetrail.store import Keys
 from facetrail.wire import Encodings
+from index.aside import Rebuilding
 from index.calibration import Calibration
-from index.face_index import FaceIndex, checked
-from index.gallery import Change, Gallery
+from index.face_index import FaceIndex
+from index.photo import ENROLLED, NEGATIVE
+from index.reader import START, Change, GalleryReader, order
+from index.roll import Roll
 from index.rows import NOBODY
+from index.view import View
+from index.whole import readable, whole
 
 BLOCK_MS = 500
 PAUSE_S = 1.0
+#: Of more people who changed at once the whole gallery is read anew: an import is faster so.
+MOST_APPLIED = 5_000
 #: A worker's applied position outlives it by this, in seconds.
 APPLIED_TTL_S = 60
+
+Value = TypeVar("Value")
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """The gallery at one position of its log; never changed.
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a worker has followed.
 
-    calibration: what holds in place of the encoder's own threshold and margin; None: they do.
+    position: of the log. forgotten: up to there, nothing of whoever was removed is in its memory.
     """
 
+    worker: str
     position: str
-    index: FaceIndex
-    people: dict[str, Person]
-    calibration: Calibration | None = None
+    forgotten: str
+    encodings: int
+    encoder: str
 
 
 class Replica:
@@ -46,29 +54,40 @@ class Replica:
 
     worker: under whose name the applied position is published; None for a command, which reads
     once and says nothing. encoder: the id whose encodings can be searched; a gallery of another
-    is refused.
+    is refused. half: of a large gallery, keep encodings in 16 bits.
     """
 
     def __init__(
-        self, client: redis.Redis, keys: Keys, *, worker: str | None, encoder: str
+        self,
+        client: redis.Redis,
+        keys: Keys,
+        *,
+        worker: str | None,
+        encoder: str,
+        half: bool = False,
     ) -> None:
         self._client = client
         self._keys = keys
-        self._gallery = Gallery(client, keys)
+        self._gallery = GalleryReader(client, keys)
         self._worker = worker
         self._encoder = encoder
-        self._people: dict[str, Person] = {}
-        self._calibration: Calibration | None = None
-        self.view = View("0-0", FaceIndex([], NOBODY), {})
+        self._half = half
+        self._roll = Roll(self._gallery)
+        self._rebuilding: Rebuilding | None = None
+        self._erased_at: str | None = None  # somebody's rows are masked, and still in memory
+        self._forgotten = START
+        self.view = View(START, FaceIndex([], NOBODY), self._roll)
 
     def load(self) -> None:
         """Reads the whole gallery. Raises EncoderMismatch."""
-        self._check_encoder()
         position = self._gallery.position()  # first: what changes meanwhile is applied again
-        self._people.clear()
-        people = {person.id: self._read(person.id) for person in self._gallery.people()}
-        self._read_calibration()
-        self._swap(position, FaceIndex([], NOBODY).changed(people))
+        self._check(self._gallery.encoder)
+        index, negatives = whole(self._gallery, self._encoder, half=self._half)
+        self._check(self._gallery.encoder)
+        self._roll.forget_all()
+        self._rebuilding, self._erased_at = None, None
+        calibration = self._read_calibration()
+        self._swap(View(position, index, self._roll, self._gallery.rules(), negatives, calibration))
 
     def encodings(self) -> dict[str, Encodings]:
         """Float32 `(k, 128)` of the k photos of each person, by id."""
@@ -77,8 +96,12 @@ class Replica:
     def step(self, block_ms: int = BLOCK_MS) -> None:
         """Applies what the log has, waiting `block_ms` for something."""
         changes = list(self._gallery.changes(self.view.position, block_ms=block_ms))
-        if changes:
+        if self._lost(changes):
+            log.warning("the gallery is not the one followed so far, or ran ahead: read anew")
+            self.load()
+        elif changes:
             self._apply(changes)
+        self._rebuild()
         self._publish_position()
 
     def follow(
@@ -99,65 +122,103 @@ class Replica:
                 mismatched()
                 stop.wait(PAUSE_S)
 
+    def _lost(self, changes: list[Change]) -> bool:
+        """Whether the log does not go on from our position: trimmed, flushed or restored."""
+        if changes:
+            return changes[0].previous != self.view.position
+        return order(self._gallery.position()) < order(self.view.position)
+
     def _apply(self, changes: list[Change]) -> None:
-        try:
-            self._check_encoder()
-        except EncoderMismatch:
-            # Only an empty gallery changes its encoder, so everyone known here was removed.
-            self._people.clear()
-            self._swap(self.view.position, FaceIndex([], NOBODY))
-            raise
-        people = {change.person for change in changes if change.person is not None}
-        index = self.view.index.changed({person: self._read(person) for person in people})
+        people = list(dict.fromkeys(person for change in changes for person in change.people))
+        if len(people) > MOST_APPLIED:
+            self.load()
+            return
+        encoder, held = self._gallery.held(people)
+        self._check(encoder)
+        given: dict[str, Encodings] = {}
+        rules, negatives = dict(self.view.rules), dict(self.view.negatives)
+        for person, one in held.items():
+            given[person] = readable(one.records, ENROLLED)[1]
+            _set(rules, person, one.rule)
+            not_theirs = readable(one.records, NEGATIVE)[1]
+            _set(negatives, person, not_theirs if len(not_theirs) else None)
+        position = changes[-1].position
+        self._roll.forget(people)
+        if not all(len(rows) for rows in given.values()):
+            self._erased_at = position
+        if self._rebuilding is not None:
+            self._rebuilding.change(given)
+        calibration = self.view.calibration
         if self._encoder in {change.encoder for change in changes}:
-            self._read_calibration()
-        self._swap(changes[-1].position, index)
-        if index.worn:
-            # Aside: what changes meanwhile is applied to the new one afterwards.
-            self._swap(self.view.position, index.rebuilt())
+            calibration = self._read_calibration()
+        index = self.view.index.changed(given) if given else self.view.index
+        self._swap(View(position, index, self._roll, rules, negatives, calibration))
 
-    def _check_encoder(self) -> None:
-        own = self._gallery.encoder
-        if own is not None and own != self._encoder:
-            raise EncoderMismatch(
-                f"the gallery belongs to encoder {own}, this worker runs {self._encoder}: "
-                "start it with the gallery's"
-            )
+    def _rebuild(self) -> None:
+        """Aside, where somebody's rows must go or too much has changed; taken over when done."""
+        if self._rebuilding is None:
+            index = self.view.index
+            if index.worn or (self._erased_at is not None and index.masked):
+                self._rebuilding = Rebuilding(index, self.view.position)
+            return
+        built = self._rebuilding.result()
+        if built is None:
+            return
+        if self._erased_at and order(self._erased_at) <= order(self._rebuilding.position):
+            self._erased_at = None
+        self._rebuilding = None
+        self._swap(replace(self.view, index=built))
 
-    def _read(self, person_id: str) -> Encodings:
-        """Takes over what the gallery has of a person, who may be gone; their encodings."""
-        self._people.pop(person_id, None)
-        try:
-            person = self._gallery.person(person_id)
-            rows = [photo.numbers for photo in self._gallery.photos(person_id)]
-            encodings = checked(np.stack(rows)) if rows else None
-        except NoSuchPerson:
-            return NOBODY
-        except (msgspec.MsgspecError, ValueError, BadEncodings) as error:
-            log.error("unreadable in the gallery, left out", person=person_id, error=str(error))
-            return NOBODY
-        if encodings is None:
-            return NOBODY
-        self._people[person_id] = Person(
-            id=person.id, name=person.name, external_id=person.external_id
+    def _check(self, own: str | None) -> None:
+        """Raises EncoderMismatch, and forgets everyone: they were of another encoder."""
+        if own is None or own == self._encoder:
+            return
+        if len(self.view.index):
+            self._rebuilding, self._erased_at = None, None
+            self._swap(View(self.view.position, FaceIndex([], NOBODY), self._roll))
+        raise EncoderMismatch(
+            f"the gallery belongs to encoder {own}, this worker runs {self._encoder}: "
+            "start it with the gallery's"
         )
-        return encodings
 
-    def _read_calibration(self) -> None:
+    def _read_calibration(self) -> Calibration | None:
         try:
-            self._calibration = self._gallery.calibration(self._encoder)
+            return self._gallery.calibration(self._encoder)
         except GalleryError as error:
-            self._calibration = None
             log.error("the encoder's own threshold and margin hold", error=str(error))
+            return None
 
-    def _swap(self, position: str, index: FaceIndex) -> None:
+    def _swap(self, view: View) -> None:
         """Readers keep their view until they look again."""
-        self.view = View(position, index, dict(self._people), self._calibration)
+        if not view.index.masked:
+            self._erased_at = None
+        if self._erased_at is None:
+            self._forgotten = view.position
+        self.view = view
         self._publish_position()
         if self._worker is not None:
-            log.info("gallery applied", position=position, people=len(self._people))
+            log.info("gallery applied", position=view.position, encodings=len(view.index))
 
     def _publish_position(self) -> None:
         if self._worker is None:
             return
-        self._client.set(self._keys.applied(self._worker), self.view.position, ex=APPLIED_TTL_S)
+        applied = Applied(
+            worker=self._worker,
+            position=self.view.position,
+            forgotten=self._forgotten,
+            encodings=len(self.view.index),
+            encoder=self._encoder,
+        )
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.set(
+                self._keys.applied(self._worker), msgspec.json.encode(applied), ex=APPLIED_TTL_S
+            )
+            pipe.sadd(self._keys.workers, self._worker)
+            pipe.execute()
+
+
+def _set(of: dict[str, Value], person: str, value: Value | None) -> None:
+    if value is None:
+        of.pop(person, None)
+    else:
+        of[person] = value

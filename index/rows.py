@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import faiss
@@ -9,34 +10,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrail.wire import Encodings
+from index.codes import CHUNK, Codes, Halves, Rows, squares
+from index.codes import NUMBERS as NUMBERS
+from index.freed import give_back
 
-NUMBERS = 128
 #: Up to so many rows every one is compared: that takes a few milliseconds a batch.
 EXACT = 20_000
+#: Neighbours looked at; enough that a person with many photos does not hide the runner-up.
+NEIGHBOURS = 32
 #: Candidates of the scan that are compared exactly.
 RERANKED = 256
-#: Rows from which the codes are learned; more change nothing.
-SAMPLE = 65_536
-# Of 128 numbers each two share a code of 4 bits: 32 bytes a row.
-CODES, BITS = 64, 4
+#: The best of them, which are told; enough that masked rows seldom fill them.
+LISTED = 2 * NEIGHBOURS
 
 #: No rows at all.
 NOBODY: Encodings = np.empty((0, NUMBERS), np.float32)
 
-Rows = NDArray[np.int64]
 Similarities = NDArray[np.float32]
+
+ONE, HALF = np.float32(1), np.float32(0.5)
 
 
 class Nearest(Protocol):
     """Rows that never change."""
 
-    encodings: Encodings
+    @property
+    def encodings(self) -> Encodings | Halves:
+        """`(n, 128)`."""
+        ...
 
-    def nearest(self, probes: Encodings, count: int) -> tuple[Similarities, Rows]:
-        """Inner products and places of the most similar rows, best first, `(n, count)` each.
+    def nearest(self, probes: Encodings) -> tuple[Similarities, Rows]:
+        """Inner products and places of the most similar rows, best first, `(n, k)` each."""
+        ...
 
-        A place of -1 is none: there were fewer.
-        """
+    def similarities(self, probe: Encodings) -> Similarities:
+        """The inner product of `(128,)` with every row."""
         ...
 
 
@@ -46,7 +54,7 @@ class ExactRows:
     def __init__(self, encodings: Encodings) -> None:
         self.encodings = encodings
 
-    def nearest(self, probes: Encodings, count: int) -> tuple[Similarities, Rows]:
+    def nearest(self, probes: Encodings, count: int = NEIGHBOURS) -> tuple[Similarities, Rows]:
         count = min(count, len(self.encodings))
         if not count:
             return np.empty((len(probes), 0), np.float32), np.empty((len(probes), 0), np.int64)
@@ -55,34 +63,74 @@ class ExactRows:
         )
         return similarities, rows
 
+    def similarities(self, probe: Encodings) -> Similarities:
+        return self.encodings @ probe
+
 
 class ScannedRows:
-    """The codes of all rows are scanned, and the best candidates compared exactly.
-
-    Product quantisation with 4 bits, whose tables fit the registers (André et al. 2015, "Cache
-    locality is not enough", VLDB 8(4)). Nothing is skipped, so that nothing needs tuning.
-    """
+    """The codes of all rows are scanned, and the best candidates compared exactly."""
 
     def __init__(self, encodings: Encodings) -> None:
         self.encodings = encodings
-        self._codes = faiss.IndexPQFastScan(NUMBERS, CODES, BITS, faiss.METRIC_INNER_PRODUCT)
-        step = max(1, len(encodings) // SAMPLE)
-        self._codes.train(np.ascontiguousarray(encodings[::step][:SAMPLE]))
-        for start in range(0, len(encodings), SAMPLE):
-            self._codes.add(encodings[start : start + SAMPLE])
+        self._codes = Codes(encodings)
 
-    def nearest(self, probes: Encodings, count: int) -> tuple[Similarities, Rows]:
-        _, candidates = self._codes.search(probes, RERANKED)
-        near = self.encodings[candidates]  # (n, RERANKED, 128)
-        similarities = np.matmul(near, probes[:, :, None])[:, :, 0]
-        similarities[candidates < 0] = -np.inf
-        best = np.argsort(-similarities, axis=1)[:, :count]
-        return (
-            np.take_along_axis(similarities, best, axis=1),
-            np.take_along_axis(candidates, best, axis=1),
+    def nearest(self, probes: Encodings) -> tuple[Similarities, Rows]:
+        rows = self._codes.nearest(probes, RERANKED)
+        # Without a copy of the candidates, which takes longer than to compare them.
+        similarities = np.empty(rows.shape, np.float32)
+        places = [faiss.swig_ptr(one) for one in (similarities, probes, self.encodings, rows)]
+        faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]  # its stubs have not all
+            *places, NUMBERS, *rows.shape
         )
+        return _best_first(similarities, rows)
+
+    def similarities(self, probe: Encodings) -> Similarities:
+        return self.encodings @ probe
 
 
-def searchable(encodings: Encodings) -> Nearest:
-    """The faster way for so many. encodings: float32 `(n, 128)`, rows of length 1."""
-    return ExactRows(encodings) if len(encodings) <= EXACT else ScannedRows(encodings)
+class HalfRows:
+    """As ScannedRows, but what is compared has numbers of 16 bits: half the memory.
+
+    Rounding leaves a row a little longer or shorter than 1. `_excess` is half of what its squared
+    length is above 1: the inner product without that gives the distance from the rounded row,
+    which is right to 0.001 also where it is nearly nothing.
+    """
+
+    def __init__(self, encodings: Encodings | Halves) -> None:
+        self._codes = Codes(encodings)
+        self.encodings: Halves = encodings.astype(np.float16, copy=False)
+        self._excess = self._of_all(lambda rows: (squares(rows) - ONE) * HALF)
+
+    def nearest(self, probes: Encodings) -> tuple[Similarities, Rows]:
+        rows = self._codes.nearest(probes, RERANKED)
+        near = self.encodings[rows].astype(np.float32)  # (n, k, 128)
+        similarities = np.matmul(near, probes[:, :, None])[:, :, 0]
+        return _best_first(similarities - self._excess[rows], rows)
+
+    def similarities(self, probe: Encodings) -> Similarities:
+        return self._of_all(lambda rows: rows @ probe) - self._excess
+
+    def _of_all(self, number: Callable[[Encodings], Similarities]) -> Similarities:
+        """One number of each row, which is given as float32 `(k, 128)`."""
+        made = np.empty(len(self.encodings), np.float32)
+        for start in range(0, len(made), CHUNK):
+            chunk = slice(start, start + CHUNK)
+            made[chunk] = number(self.encodings[chunk].astype(np.float32))
+        return made
+
+
+def _best_first(similarities: Similarities, rows: Rows) -> tuple[Similarities, Rows]:
+    order = np.argsort(-similarities, axis=1)[:, :LISTED]
+    return np.take_along_axis(similarities, order, axis=1), np.take_along_axis(rows, order, axis=1)
+
+
+def searchable(encodings: Encodings | Halves, *, half: bool = False) -> Nearest:
+    """The fastest way for so many, which keeps the array it is given.
+
+    encodings: `(n, 128)`, rows of length 1. half: keep numbers of 16 bits where codes are scanned.
+    """
+    if len(encodings) <= EXACT:
+        return ExactRows(encodings.astype(np.float32, copy=False))
+    made = HalfRows(encodings) if half else ScannedRows(encodings.astype(np.float32, copy=False))
+    give_back()
+    return made

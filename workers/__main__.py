@@ -24,10 +24,12 @@ from facetrail.settings import Settings, read_settings
 from facetrail.store import Keys, connect, waited_for
 from facetrail.threads import end_process_if_a_thread_fails
 from facetrail.wire import QUEUE, Encoder
+from index.erasure import Eraser
 from index.gallery import Gallery
 from index.replica import Replica
 from workers.batcher import Batcher
 from workers.encoders.choice import chosen_encoder, is_here
+from workers.strangers import Strangers
 from workers.tasks import PAUSE_S, Service, register
 from workers.vote import Votes
 
@@ -96,8 +98,10 @@ def opened(settings: Settings, name: str, stop: threading.Event) -> Service:
     waited_for(client, stop)
     encoder = chosen_encoder(Gallery(client, keys).encoder, settings)
     warm_up(encoder, settings.batch_size)
-    replica = Replica(client, keys, worker=name, encoder=encoder.id)
+    replica = Replica(client, keys, worker=name, encoder=encoder.id, half=settings.index_half)
     replica.load()
+    strangers = Strangers(client, keys, encoder=encoder.id)
+    strangers.load()
     return Service(
         client=client,
         keys=keys,
@@ -114,7 +118,9 @@ def opened(settings: Settings, name: str, stop: threading.Event) -> Service:
             unknown=settings.unknown_chips,
             history=settings.event_history,
             snapshot_ttl_s=settings.snapshot_ttl_s,
+            unknown_ttl_s=settings.unknown_ttl_s,
             redelivery_s=settings.redelivery_s,
+            strangers=strangers,
         ),
         chip_ttl_s=settings.chip_ttl_s,
         stop=stop,
@@ -154,12 +160,14 @@ def powers_of_two(end: int) -> list[int]:
 
 
 def sweep(service: Service) -> None:
-    """Closes votes whose time is up, until the worker stops."""
+    """Closes votes whose time is up, and ends erasures begun, until the worker stops."""
+    eraser = Eraser(Gallery(service.client, service.keys))
     while not service.stop.wait(SWEEP_S):
         try:
             service.votes.sweep()
+            eraser.finish()
         except redis.RedisError as error:  # away, or full and refusing to write
-            log.warning("votes not swept", error=str(error))
+            log.warning("nothing swept", error=str(error))
             service.stop.wait(PAUSE_S)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -13,6 +13,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 from facetrail.errors import BadPicture
 from facetrail.wire import CHIP_SHAPE, Chips, Encodings, FaceChip
 from index.face_index import Candidate, FaceIndex
+
+#: Whether a face seen at a time, in nanoseconds UTC, can't be the person it is nearest to.
+RulesOut = Callable[[Candidate, Encodings, int], bool]
 
 #: What a chip that names nobody weighs beside one that does, at the same quality: a face turned
 #: away often misses, and must not outvote the same face seen well.
@@ -25,6 +28,7 @@ class Judgement:
 
     person: the id, or None for a tie or a miss. nearest, runner_up: None where the gallery has
     none. margin: by how much the nearest leads. weight: what it counts in the vote of its track.
+    encoding: float32 `(128,)`, of the chip.
     """
 
     person: str | None
@@ -32,6 +36,7 @@ class Judgement:
     runner_up: Candidate | None
     margin: float | None
     weight: float
+    encoding: Encodings | None = field(default=None, compare=False)
 
 
 def recognise(
@@ -42,16 +47,20 @@ def recognise(
     *,
     threshold: float,
     margin: float,
+    rules_out: RulesOut = lambda candidate, encoding, at: False,
 ) -> list[Judgement]:
     """Who each chip shows.
 
     pictures: theirs, uint8 `(n, 112, 112, 3)` RGB, as `picture_of` reads them.
     """
-    found = index.search(encode(pictures))
-    return [
-        judge(candidates, chip.quality.score, threshold=threshold, margin=margin)
-        for chip, candidates in zip(chips, found, strict=True)
-    ]
+    encodings = encode(pictures)
+    judged = []
+    for chip, encoding, found in zip(chips, encodings, index.search(encodings), strict=True):
+        one = judge(found, chip.quality.score, threshold=threshold, margin=margin)
+        if one.person and one.nearest and rules_out(one.nearest, encoding, chip.captured_at):
+            one = replace(one, person=None, weight=chip.quality.score * MISS)
+        judged.append(replace(one, encoding=encoding))
+    return judged
 
 
 def judge(

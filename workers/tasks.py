@@ -21,9 +21,10 @@ from facetrail.store import Keys
 from facetrail.wire import TASK, Chips, Encoder, FaceChip, Message
 from index.replica import Replica
 from workers.batcher import Batcher
+from workers.call import Context
 from workers.recognise import picture_of, recognise
 from workers.rejected import set_aside
-from workers.vote import Context, Votes
+from workers.vote import Votes
 
 PAUSE_S = 1.0
 AWAY = (redis.ConnectionError, redis.TimeoutError, OutOfMemoryError, ReadOnlyError)
@@ -72,12 +73,15 @@ class Service:
             view.index,
             threshold=rule.threshold,
             margin=rule.margin,
+            rules_out=view.rules_out,
         )
+        named = [one.person for one in judgements if one.person is not None]
         context = Context(
             encoder=self.encoder.id,
             threshold=rule.threshold,
             index_position=view.position,
-            people=view.people,
+            people=self._patiently(lambda: view.people.those(named)),
+            ignored=frozenset(person for person in named if view.is_ignored(person)),
         )
         self._patiently(lambda: self.votes.count(chips, judgements, context))
 

@@ -1,144 +1,67 @@
 -- One name per track, from the chips of any worker in any order. What is summed does not depend
 -- on the order; a name once said stays, as an enter can't be taken back.
--- `publish` of facetrail/publish.lua stands before this text.
+-- workers/vote_words.lua stands before this text.
 --
--- KEYS: vote, counted, open, closing, events, snapshot.
--- ARGV[1]: msgpack of a call. Always: op, track, published_at, channel, published (start
---   of the key that remembers an event), history, remember. Times are Redis's own: workers on
---   many hosts need not agree.
--- op 'chip': number, person ('' for nobody), named (JSON of the person, or null), weight,
---   captured_at, facts (JSON object of what the event says of the face), snapshot_ttl, confirm,
---   unknown. ARGV[2]: the snapshot, since cmsgpack knows no bytes.
--- op 'skip': number, of a chip that says nothing.
--- op 'end': sent, ended_at, grace and patience (ms).
--- op 'due': closes the vote if its time is up.
--- op 'orphan': silent (ms); ends the appearance if nothing was heard of the track for so long.
---
--- The vote's fields. n: chips counted. sent: chips in all, once known. judged: chips that had a
--- say. total: weight of those. state: open, unknown, known or closed. person: who, if known. round:
--- appearances that ended before, of one track. revision: of the updates said. said: weight of the chip in the last event. And for each person, and '' for
--- chips that name nobody: count:P, weight:P, best:P (weight of the best chip), facts:P,
--- captured:P, named:P.
-local call = cmsgpack.unpack(ARGV[1])
-local key, counted, open, closing, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local KEPT_S = 3600      -- a vote nobody adds to
-local CLOSED_S = 600     -- a closed one, so that late chips are known as late
-local IMPROVES = 1.25    -- a best shot this much better is worth an update
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- Answers: counted, again, late, waits, lives, closed; or {'stranger', shot, encoding} where
+-- somebody unknown has no id yet: what is to be said waits until a call brings one. Until then
+-- nothing is lost if nobody does: whatever is called next answers so again.
 
-local vote = {}
-local flat = redis.call('HGETALL', key)
-for i = 1, #flat, 2 do
-  vote[flat[i]] = flat[i + 1]
-end
-
-local function number(field)
-  return tonumber(vote[field] or '0')
-end
-
-local function set(field, value)
-  vote[field] = tostring(value)
-  redis.call('HSET', key, field, vote[field])
-end
-
--- Full precision: tostring would keep 14 digits, and sums must not depend on their order.
-local function add(field, value)
-  vote[field] = redis.call('HINCRBYFLOAT', key, field, string.format('%.9f', value))
-end
-
--- An event of a person, '' for nobody, once for each revision. shot: whose best chip it shows.
-local function say(type, person, shot, revision, captured_at)
-  local id = call.track .. '/' .. type .. '/' .. revision
-  local named = 'null'
-  if person ~= '' then
-    named = vote['named:' .. person]
-  end
-  local event = '{"id":' .. cjson.encode(id) .. ',"sequence":"","schema":1,"type":"' .. type
-    .. '","captured_at":"' .. captured_at .. '","published_at":"' .. call.published_at
-    .. '","person":' .. named .. ',' .. string.sub(vote['facts:' .. shot], 2)
-  publish(events, call.published .. id, call.channel, event, call.history, call.remember)
-end
-
-local function leader()
-  local best, most = nil, -1
-  for field in pairs(vote) do
-    local person = string.match(field, '^weight:(.+)$')
-    if person and number(field) > most then
-      best, most = person, number(field)
-    end
-  end
-  return best, most
-end
-
--- Enters and exits of one appearance have one revision.
-local function round()
-  return number('round') + 1
-end
-
--- The best chip that names nobody, unless each names somebody and they do not agree.
-local function say_unknown(type, captured_at)
-  local shot = vote['facts:'] and '' or leader()
-  say(type, '', shot, round(), captured_at or vote['captured:' .. shot])
-end
+local wants_id = false
 
 local function decide()
   local person, weight = leader()
   local leads = person and weight > number('total') / 2
   if leads and number('count:' .. person) >= call.confirm then
     if vote.state == 'unknown' then
-      say_unknown('unknown_exit', call.captured_at)
+      exit_named()
     end
-    say('person_enter', person, person, round(), vote['captured:' .. person])
-    set('state', 'known')
+    enter(person)
     if vote.sent then
       redis.call('ZADD', closing, now + vote.grace, call.track)
     end
-    set('person', person)
-    set('said', vote['best:' .. person])
   elseif not leads and vote.state == 'open' and number('judged') >= call.unknown then
-    say_unknown('unknown_enter')
-    set('state', 'unknown')
-  end
-end
-
-local function improve()
-  local best = number('best:' .. vote.person)
-  if call.person == vote.person and best > number('said') * IMPROVES then
-    set('revision', number('revision') + 1)
-    set('said', best)
-    say('person_update', vote.person, vote.person, vote.revision, vote['captured:' .. vote.person])
+    wants_id = not enter_unknown()
   end
 end
 
 -- The appearance is over. Chips enough for a word and none said: nobody was confirmed.
 local function leave(at)
-  if vote.state == 'open' and number('judged') >= call.unknown then
-    say_unknown('unknown_enter')
-    vote.state = 'unknown'
+  if vote.state == 'open' and number('judged') >= call.unknown and not enter_unknown() then
+    wants_id = true
+    return false
   end
-  if vote.state == 'known' then
-    say('person_exit', vote.person, vote.person, round(), at)
+  if vote.state == 'known' and not vote.hushed then
+    exit(vote.person, at)
   elseif vote.state == 'unknown' then
-    say_unknown('unknown_exit', at)
+    exit_unknown(at)
+  end
+  local shown = people()
+  table.insert(shown, '')
+  for _, person in ipairs(shown) do  -- pictures of nobody who was said to be there
+    if redis.call('HEXISTS', keys.sightings, named_after(person)) == 0 then
+      redis.call('DEL', picture_of(person))
+    end
   end
   redis.call('DEL', key)
   redis.call('ZREM', open, call.track)
   redis.call('ZREM', closing, call.track)
+  return true
 end
 
 local function close()
-  leave(vote.ended_at or call.published_at)
-  redis.call('DEL', counted)
-  redis.call('HSET', key, 'state', 'closed')
-  redis.call('EXPIRE', key, CLOSED_S)
+  if leave(vote.ended_at or call.published_at) then
+    redis.call('DEL', counted)
+    redis.call('HSET', key, 'state', 'closed')
+    redis.call('EXPIRE', key, CLOSED_S)
+  end
 end
 
 -- Ends the appearance of a track that may still live: chips that come again make another.
 local function orphan()
-  leave(call.published_at)
-  redis.call('HSET', key, 'n', vote.n or 0, 'round', round(), 'revision', number('revision'))
-  redis.call('EXPIRE', key, KEPT_S)
+  if leave(call.published_at) then
+    redis.call('HSET', key, 'n', vote.n or 0, 'round', round(), 'revision', number('revision'))
+    redis.call('EXPIRE', key, KEPT_S)
+  end
 end
 
 -- Whether a sorted set has the track, with a time not after the given one.
@@ -147,6 +70,7 @@ local function is_past(times, time)
   return at and tonumber(at) <= time
 end
 
+-- Whether the chip is the best of its person so far.
 local function best_shot(person)
   if vote['best:' .. person] and call.weight <= number('best:' .. person) then
     return false
@@ -154,10 +78,24 @@ local function best_shot(person)
   set('best:' .. person, call.weight)
   set('facts:' .. person, call.facts)
   set('captured:' .. person, call.captured_at)
+  set('runner_up:' .. person, call.runner_up)
   if person ~= '' then
     set('named:' .. person, call.named)
   end
   return true
+end
+
+-- Holds picture and encoding of the best chip, until a sighting is kept of it.
+local function hold(person)
+  if life_of(person) == 0 or call.ignored or #ARGV[3] == 0 then
+    unset('encoding:' .. person)
+    return
+  end
+  set('shot:' .. person, call.shot)
+  set('encoding:' .. person, ARGV[3])
+  if call.pictures then
+    redis.call('SET', picture_of(person), ARGV[2], 'EX', math.min(KEPT_S, life_of(person)))
+  end
 end
 
 -- Whether a chip comes for the first time; a message may come twice.
@@ -173,39 +111,76 @@ local function is_new()
   return true
 end
 
+local function witness()
+  if not vote.first or call.captured_at < vote.first then
+    set('first', call.captured_at)
+  end
+  if not vote.last or call.captured_at > vote.last then
+    set('last', call.captured_at)
+  end
+end
+
+-- What a chip changes in what was said before.
+local function improve(is_best)
+  if vote.state == 'unknown' and call.person == '' and is_best then
+    keep('')
+  elseif vote.state == 'known' and call.person == vote.person and not vote.hushed
+    and not call.ignored then
+    if is_best then
+      keep(call.person)
+    end
+    if number('best:' .. call.person) > number('said') * IMPROVES then
+      update(call.person)
+    end
+  end
+end
+
 local function weigh()
+  local person = call.person
+  witness()
   add('judged', 1)
   add('total', call.weight)
-  if call.person ~= '' then
-    add('count:' .. call.person, 1)
-    add('weight:' .. call.person, call.weight)
+  if person ~= '' then
+    add('count:' .. person, 1)
+    add('weight:' .. person, call.weight)
+    if call.ignored then
+      set('ignored:' .. person, 1)
+    else
+      unset('ignored:' .. person)
+    end
   end
-  if best_shot(call.person) and call.snapshot_ttl > 0 then
-    redis.call('SET', KEYS[6], ARGV[2], 'EX', call.snapshot_ttl)
+  local is_best = best_shot(person)
+  if is_best then
+    hold(person)
   end
-  if vote.state == 'known' then
-    improve()
-  else
-    decide()
+  improve(is_best)
+end
+
+local function answered(word)
+  if wants_id then
+    local shot = shot_of_nobody()
+    return {'stranger', vote['shot:' .. shot], vote['encoding:' .. shot]}
   end
+  return word
 end
 
 if vote.state == 'closed' then
   return 'late'
 end
+forget_the_erased()
 if call.op == 'due' then
   if not is_past(closing, now) then
     return 'waits'
   end
   close()
-  return 'closed'
+  return answered('closed')
 end
 if call.op == 'orphan' then
   if vote.sent or not is_past(open, now - call.silent) then
     return 'lives'
   end
   orphan()
-  return 'closed'
+  return answered('closed')
 end
 local answer = 'counted'
 if call.op == 'end' then
@@ -220,9 +195,12 @@ elseif not is_new() then
 elseif call.op == 'chip' then
   weigh()
 end
+if vote.state ~= 'known' then
+  decide()
+end
 redis.call('EXPIRE', key, KEPT_S)
 redis.call('ZADD', open, now, call.track)
 if vote.sent and number('n') >= number('sent') then
   close()
 end
-return answer
+return answered(answer)

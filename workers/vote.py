@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
+import numpy as np
 import redis
 
-from facetrail.events import PUBLISH_LUA, REMEMBERED_S, EventBox, Person, RunnerUp, iso
-from facetrail.snapshots import Snapshot
+from facetrail.events import PUBLISH_LUA, REMEMBERED_S, iso
+from facetrail.sightings import SIGHTINGS_LUA, expire, names
 from facetrail.store import Keys
 from facetrail.wire import FaceChip, TrackEnded
-from index.face_index import Candidate
+from workers.call import Call, Context, Shot, chip_call, track_of
 from workers.recognise import Judgement
+from workers.strangers import Found, Strangers
 
 #: For chips still on their way when a track with a name has ended.
 GRACE_MS = 2_000
@@ -27,42 +30,17 @@ ORPHAN_S = 10
 #: One nobody heard of for so long has ended whoever reads its camera.
 SILENT_S = 60
 
-_VOTE = PUBLISH_LUA + Path(__file__).with_name("vote.lua").read_text()
-
-
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What an event says of its face; the fields of `facetrail.events.MatchEvent`."""
-
-    camera: str
-    zones: tuple[str, ...]
-    stream_epoch: int
-    track: int
-    similarity: float | None
-    distance: float | None
-    threshold: float
-    runner_up: RunnerUp | None
-    margin: float | None
-    encoder: str
-    index_position: str
-    box: EventBox
-    quality: Any
-    worker: str
-    snapshot: str | None
-
-
-class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """By what the chips of a batch were judged."""
-
-    encoder: str
-    threshold: float
-    index_position: str
-    people: Mapping[str, Person]
+_OWN = ("vote_state.lua", "vote_words.lua", "vote.lua")
+_VOTE = "".join(
+    (PUBLISH_LUA, SIGHTINGS_LUA, *(Path(__file__).with_name(name).read_text() for name in _OWN))
+)
 
 
 class Votes:
     """Counts judgements and says events; the script decides, in one step.
 
-    confirm, unknown: chips before a name, or the lack of one, is said.
+    confirm, unknown: chips before a name, or the lack of one, is said. strangers: gives an id
+    to who is unknown.
     """
 
     def __init__(
@@ -75,12 +53,14 @@ class Votes:
         unknown: int,
         history: int,
         snapshot_ttl_s: int,
+        unknown_ttl_s: int,
         redelivery_s: int,
+        strangers: Strangers,
     ) -> None:
         self._client = client
         self._keys = keys
         self._worker = worker
-        self._snapshot_ttl_s = snapshot_ttl_s
+        self._strangers = strangers
         patience = redelivery_s * 1000 + PATIENCE_MS
         self._orphan_ms = max(ORPHAN_S * 1000, patience)
         self._silent_ms = max(SILENT_S * 1000, patience)
@@ -91,7 +71,10 @@ class Votes:
             "remember": REMEMBERED_S,
             "confirm": confirm,
             "unknown": unknown,
-            "snapshot_ttl": snapshot_ttl_s,
+            "person_ttl": snapshot_ttl_s,
+            "unknown_ttl": unknown_ttl_s,
+            "pictures": snapshot_ttl_s > 0,
+            "keys": names(keys),
             "grace": GRACE_MS,
             "patience": patience,
         }
@@ -103,29 +86,33 @@ class Votes:
 
         Those that come after the vote has closed are counted as late.
         """
+        calls = [
+            chip_call(chip, judgement, context, worker=self._worker)
+            for chip, judgement in zip(chips, judgements, strict=True)
+        ]
         with self._client.pipeline(transaction=False) as pipe:
-            for chip, judgement in zip(chips, judgements, strict=True):
-                self._call_chip(pipe, chip, judgement, context)
-            late = pipe.execute().count(b"late")
-        if late:
+            for call in calls:
+                self._run(pipe, call)
+            answers = pipe.execute()
+        if late := answers.count(b"late"):
             self._client.hincrby(self._keys.counters, "late", late)
+        last = {call.track: (call, answer) for call, answer in zip(calls, answers, strict=True)}
+        for call, answer in last.values():
+            self._settle(call, answer)
 
     def skip(self, chip: FaceChip) -> None:
         """Counts a chip that says nothing, so that its track need not wait for it."""
-        self._call(self._client, _track_of(chip), op="skip", number=chip.number)
+        self._say(track_of(chip), op="skip", number=chip.number)
 
     def end(self, ended: TrackEnded) -> None:
         """A track's last word: its vote closes once all chips are counted, or after a while."""
-        self._call(
-            self._client,
-            _track_of(ended),
-            op="end",
-            sent=ended.chips_sent,
-            ended_at=iso(ended.ended_at),
-        )
+        self._say(track_of(ended), op="end", sent=ended.chips_sent, ended_at=iso(ended.ended_at))
 
     def sweep(self) -> None:
-        """Closes the votes whose time is up, and ends what nobody speaks of any more."""
+        """Closes the votes whose time is up, and ends what nobody speaks of any more.
+
+        Sightings whose time is up are dropped.
+        """
         seconds, microseconds = self._client.time()
         now = seconds * 1000 + microseconds // 1000
         for track in self._client.zrangebyscore(self._keys.closing_tracks, 0, now):
@@ -133,6 +120,7 @@ class Votes:
         silent = self._client.zrangebyscore(self._keys.open_tracks, 0, now - self._orphan_ms)
         for track in silent:
             self._close_orphan(track.decode())
+        expire(self._client, self._keys)
 
     def _close_orphan(self, track: str) -> None:
         """The script looks again: a chip may have come since."""
@@ -140,109 +128,56 @@ class Votes:
         self._close(track, "orphan", silent=self._silent_ms if lease else self._orphan_ms)
 
     def _close(self, track: str, op: str, *, silent: int = 0) -> None:
-        self._call(self._client, track, op=op, silent=silent)
+        self._say(track, op=op, silent=silent)
 
-    def _call_chip(
-        self, pipe: redis.Redis, chip: FaceChip, judgement: Judgement, context: Context
-    ) -> None:
-        track = _track_of(chip)
-        person = context.people.get(judgement.person) if judgement.person else None
-        bucket = f"{track}/{person.id if person else 'unknown'}"
-        facts = self._facts(chip, judgement, context, bucket if self._snapshot_ttl_s else None)
-        self._call(
-            pipe,
-            track,
-            op="chip",
-            picture=(
-                self._keys.snapshot(bucket),
-                msgspec.msgpack.encode(Snapshot(chip.jpeg, chip.context)),
-            ),
-            number=chip.number,
-            person=person.id if person else "",
-            named=_json(person),
-            weight=judgement.weight,
-            captured_at=iso(chip.captured_at),
-            facts=_json(facts),
-        )
+    def _say(self, track: str, **arguments: object) -> None:
+        call = Call(track, arguments)
+        self._settle(call, self._run(self._client, call))
 
-    def _facts(
-        self, chip: FaceChip, judgement: Judgement, context: Context, snapshot: str | None
-    ) -> Facts:
-        nearest, runner_up = judgement.nearest, judgement.runner_up
-        return Facts(
-            camera=chip.camera,
-            zones=chip.zones,
-            stream_epoch=chip.stream_epoch,
-            track=chip.track,
-            similarity=similarity(nearest) if nearest else None,
-            distance=nearest.distance if nearest else None,
-            threshold=context.threshold,
-            runner_up=RunnerUp(id=runner_up.person, similarity=similarity(runner_up))
-            if runner_up
-            else None,
-            margin=judgement.margin,
-            encoder=context.encoder,
-            index_position=context.index_position,
-            box=EventBox(pixels=chip.box, normalised=_normalised(chip)),
-            quality=chip.quality,
-            worker=self._worker,
-            snapshot=snapshot,
-        )
+    def _settle(self, call: Call, answer: bytes | list[bytes]) -> None:
+        """Calls again with an id for a stranger, for as long as the script asks for one."""
+        refused: Found | None = None
+        while isinstance(answer, list):
+            found = self._looked_up(*answer[1:])
+            if found == refused:  # what the index holds is gone, and nobody told of it
+                found = replace(found, stranger=None)
+            refused = found
+            given = {
+                "stranger": found.stranger or secrets.token_hex(8),
+                "is_new": found.stranger is None,
+                "position": found.position,
+            }
+            answer = self._run(self._client, replace(call, found=given))
 
-    def _call(
-        self,
-        client: redis.Redis,
-        track: str,
-        *,
-        picture: tuple[str, bytes] | None = None,
-        **call: object,
-    ) -> None:
-        snapshot_key, snapshot = picture or (self._keys.snapshot(track), b"")
-        call |= self._always
-        call |= {
+    def _looked_up(self, shot: bytes, encoding: bytes) -> Found:
+        seen = msgspec.json.decode(shot, type=Shot)
+        numbers = np.frombuffer(encoding, "<f4").astype(np.float32)
+        return self._strangers.nearest(numbers, encoder=seen.encoder, threshold=seen.threshold)
+
+    def _run(self, client: redis.Redis, call: Call) -> bytes | list[bytes]:
+        """The script's answer; on a pipeline it comes later."""
+        track = call.track
+        packed = {
+            **call.arguments,
+            **call.found,
+            **self._always,
             "track": track,
             "published_at": iso(time.time_ns()),
             "channel": self._keys.channel(_camera_of(track)),
         }
-        self._script(
+        answer: bytes | list[bytes] = self._script(
             keys=[
                 self._keys.vote(track),
                 self._keys.counted(track),
                 self._keys.open_tracks,
                 self._keys.closing_tracks,
                 self._keys.events,
-                snapshot_key,
             ],
-            args=[msgspec.msgpack.encode(call), snapshot],
+            args=[msgspec.msgpack.encode(packed), call.picture, call.encoding],
             client=client,
         )
-
-
-def similarity(candidate: Candidate) -> float:
-    """The cosine of unit encodings at that Euclidean distance."""
-    return 1.0 - candidate.distance**2 / 2.0
-
-
-def _track_of(item: FaceChip | TrackEnded) -> str:
-    return f"{item.camera}/{item.stream_epoch}/{item.track}"
+        return answer
 
 
 def _camera_of(track: str) -> str:
     return track.rsplit("/", 2)[0]
-
-
-def _normalised(chip: FaceChip) -> tuple[float, float, float, float]:
-    """The box in shares of the frame, cut at its edges: 0 to 1."""
-    frame_width, frame_height = chip.frame_size
-    x, y, width, height = chip.box
-    left, right = _share(x, frame_width), _share(x + width, frame_width)
-    top, bottom = _share(y, frame_height), _share(y + height, frame_height)
-    return left, top, right - left, bottom - top
-
-
-def _share(at: float, whole: int) -> float:
-    return min(1.0, max(0.0, at / whole))
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()

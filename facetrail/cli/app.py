@@ -12,6 +12,8 @@ import typer
 
 from facetrail import log
 from facetrail.cli.evaluate import evaluate
+from facetrail.cli.people_app import people
+from facetrail.cli.unknowns_app import Since, unknowns
 from facetrail.embedded_redis import running_url
 from facetrail.errors import FacetrailError
 from facetrail.settings import Settings, read_settings
@@ -25,10 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-people = typer.Typer(
-    help="Who is enrolled.", epilog="Example: facetrail people list", no_args_is_help=True
-)
 app.add_typer(people, name="people")
+app.add_typer(unknowns, name="unknowns")
 app.add_typer(evaluate, name="evaluate")
 models = typer.Typer(
     help="Encoders and detectors.", epilog="Example: facetrail models list", no_args_is_help=True
@@ -100,25 +100,42 @@ def worker() -> None:
 
 @app.command(
     epilog='Examples: facetrail enroll "Ada Lovelace" ada1.jpg ada2.jpg, '
-    "facetrail enroll --folder people/"
+    "facetrail enroll --folder people/, facetrail enroll --zip people.zip"
 )
 def enroll(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="The person's name.")] = None,
     photos: Annotated[
-        list[Path] | None, typer.Argument(metavar="PHOTO…", help="Photos of them.")
+        list[Path] | None,
+        typer.Argument(metavar="PHOTO…", help="Photos of them, or zips of such."),
     ] = None,
     folder: Annotated[
         Path | None,
         typer.Option(help="A folder with a folder of photos per person.", file_okay=False),
     ] = None,
+    zip_file: Annotated[
+        Path | None,
+        typer.Option("--zip", metavar="FILE.zip", help="A zip with a folder of photos per person."),
+    ] = None,
+    event: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="An event of them, whose picture is a photo."),
+    ] = None,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="Take photos that look like another person's, or unlike."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Enrol a person from photos, or a folder per person."""
-    if (folder is None) == (name is None) or (name is not None and not photos):
-        raise typer.BadParameter("give a NAME and photos of them, or --folder DIR")
-    from facetrail.cli.enroll import run
+    ways = [name is not None, folder is not None, zip_file is not None]
+    if sum(ways) != 1 or (name is None) == bool(photos or event):
+        raise typer.BadParameter(
+            "give a NAME and photos or events of them, --folder DIR or --zip FILE.zip"
+        )
+    from facetrail.cli.enroll import Given, run
 
-    ok = run(settings_of_this_command(), name, photos or [], folder, as_json=json)
+    given = Given(name, photos or [], event or [], folder, zip_file)
+    ok = run(settings_of_this_command(), given, trust=trust, as_json=json)
     raise typer.Exit(0 if ok else 1)
 
 
@@ -138,6 +155,36 @@ def watch(
 
     cameras = frozenset(camera) if camera else None
     run(settings_of_this_command(), since=since, cameras=cameras, as_json=json)
+
+
+@app.command(epilog="Example: facetrail find somebody.jpg --since 24h --camera lobby")
+def find(
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photo of one person.")],
+    since: Since = None,
+    camera: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only at this camera.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Where was the person in a photo seen, named or not? Status 0 also for nowhere."""
+    from facetrail.cli.find import run
+
+    cameras = frozenset(camera) if camera else None
+    run(settings_of_this_command(), photo, since=since, cameras=cameras, as_json=json)
+
+
+@app.command(epilog='Examples: facetrail trail "Ada Lovelace", facetrail trail unknown-7f3a')
+def trail(
+    who: Annotated[
+        str, typer.Argument(metavar="NAME|UNKNOWN-ID", help="Somebody enrolled, or a stranger.")
+    ],
+    since: Since = None,
+    json: Json = False,
+) -> None:
+    """The way somebody went: entered, left, camera by camera."""
+    from facetrail.cli.trail import run
+
+    run(settings_of_this_command(), who, since=since, as_json=json)
 
 
 @app.command(
@@ -305,24 +352,6 @@ def calibrate(
         command.reset(settings, as_json=json)
     else:
         command.run(settings, fpir=fpir, folder=strangers, dry_run=dry_run, as_json=json)
-
-
-@people.command("list", epilog="Example: facetrail people list --json")
-def list_people(json: Json = False) -> None:
-    """Who is enrolled, with how many photos."""
-    from facetrail.cli.people import show_all
-
-    show_all(settings_of_this_command(), as_json=json)
-
-
-@people.command("remove", epilog='Example: facetrail people remove "Ada Lovelace"')
-def remove_person(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Their name.")],
-) -> None:
-    """Erase a person's encodings and photos, everywhere."""
-    from facetrail.cli.people import remove
-
-    remove(settings_of_this_command(), name)
 
 
 @models.command("list", epilog="Example: facetrail models list --json")

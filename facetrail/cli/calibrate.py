@@ -94,8 +94,9 @@ def _people(gallery: Gallery, encoder: str) -> dict[str, tuple[str, Encodings]]:
     """As a worker sees them."""
     replica = Replica(gallery.client, gallery.keys, worker=None, encoder=encoder)
     replica.load()
-    names = replica.view.people
-    return {person: (names[person].name, rows) for person, rows in replica.encodings().items()}
+    encodings = replica.encodings()
+    names = replica.view.people.those(encodings)
+    return {person: (names[person].name, encodings[person]) for person in names}
 
 
 def _in_force(gallery: Gallery, encoder: Entry | OwnEncoder) -> InForce:

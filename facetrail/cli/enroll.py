@@ -1,107 +1,178 @@
-"""`facetrail enroll`: people from photos."""
+"""`facetrail enroll`: people from photos, folders and zips."""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
+from rich.console import Console
+from rich.progress import Progress
 
+from facetrail.cli.enroll_report import Report
 from facetrail.cli.people import open_gallery
-from facetrail.errors import BadSettings
+from facetrail.cli.sighted import chip_of, sighting_said
+from facetrail.errors import BadPicture, BadSettings
 from facetrail.settings import Settings
 from facetrail.store import answered
-from index.enrolment import Enroller, Enrolment
+from index.detectors import Detectors
+from index.enrolment import Enroller
 from index.gallery import Gallery, checked_name
+from index.photo_source import AlignedChip, PhotoFile, Source, Unreadable, Work, shown
 from index.portrait import folders_of, photos_in
-from training.photos import photo_detector, with_bar
+from index.zip_photos import ZipPhotos
+from ingest.faces.detect import open_detector
+from ingest.faces.face import Detector
+from training.photos import photo_detector
 from workers.encoders.choice import chosen_encoder
 
-Work = tuple[str, list[Path]]
+#: Photos looked at together, at most: each may take some 300 MB while it is decoded.
+MOST_THREADS = 8
 
 
-class Refusal(msgspec.Struct, frozen=True):
-    """A photo that was not taken, as `--json` prints it."""
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What is to be enrolled: photos and events of one person, or who is in a folder or a zip."""
 
-    photo: str
-    reason: str
-    sentence: str
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What became of one person, as `--json` prints it."""
-
-    name: str
-    id: str | None
-    accepted: list[str]
-    rejected: list[Refusal]
+    name: str | None = None
+    photos: Sequence[Path] = ()
+    events: Sequence[str] = ()
+    folder: Path | None = None
+    archive: Path | None = None
 
 
-def run(
-    settings: Settings, name: str | None, photos: list[Path], folder: Path | None, *, as_json: bool
-) -> bool:
-    """Enrols one person or a folder of them; False where somebody could not be.
+@dataclass(frozen=True, slots=True)
+class FolderPhotos:
+    """The photos in a folder, looked for when it is their turn."""
+
+    folder: Path
+
+    def __iter__(self) -> Iterator[Path | Source]:
+        return iter(photos_in(self.folder))
+
+
+def run(settings: Settings, given: Given, *, trust: bool, as_json: bool) -> bool:
+    """Enrols one person or many; False where somebody could not be, or Ctrl-C ended it.
 
     Raises FacetrailError for what stops all of it.
     """
-    work = people_in(folder) if folder else [(checked_name(name or ""), photos)]
-    gallery = open_gallery(settings)
-    everyone = True
-    with answered(gallery.client):
-        enroller = _enroller(gallery, settings)
-        for name, paths in with_bar(work, "Enrolling"):
-            enrolment = enroller.enrol(name, paths)
-            _print(name, enrolment, as_json=as_json)
-            everyone &= is_enrolled(enrolment)
-    return everyone
+    with ExitStack() as opened:
+        people = _people(given, opened)
+        gallery = open_gallery(settings)
+        opened.enter_context(answered(gallery.client))
+        people = [_with_events(work, given.events, gallery) for work in people]
+        enroller = _enroller(gallery, settings, trust=trust, many=len(people) > 1)
+        return _enrol(enroller, people, as_json=as_json)
 
 
-def _enroller(gallery: Gallery, settings: Settings) -> Enroller:
-    """Raises BadModelFile, EncoderMismatch."""
-    encoder = chosen_encoder(gallery.encoder, settings)
-    return Enroller(gallery, photo_detector(settings), encoder, min_face=settings.photo_min_face)
+def _enrol(enroller: Enroller, people: list[Work], *, as_json: bool) -> bool:
+    report = Report(len(people), as_json=as_json)
+    with closing(enroller.enrol_all(people)) as enrolments, _bar(len(people)) as bar:
+        try:
+            for enrolment in bar.track(enrolments, len(people), description="Enrolling"):
+                report.tell(enrolment)
+        except KeyboardInterrupt:
+            report.stopped()
+    report.end()
+    return report.everyone
+
+
+def _with_events(work: Work, events: Sequence[str], gallery: Gallery) -> Work:
+    """Whose photos are also the pictures of these events. Raises GalleryError."""
+    chips: list[Source] = []
+    for said in events:
+        kept = sighting_said(gallery.client, gallery.keys, said)
+        chip = chip_of(gallery.client, gallery.keys, kept).chip
+        chips.append(AlignedChip(kept.sighting.name, chip, kept.sighting.quality))
+    return replace(work, photos=[*work.photos, *chips]) if chips else work
+
+
+def _bar(people: int) -> Progress:
+    """On a terminal, for several people, on stderr; gone in the end."""
+    console = Console(stderr=True)
+    return Progress(
+        console=console,
+        transient=True,
+        disable=not console.is_terminal or people < 2,
+        # What goes to a file or a pipe stays out of the bar's hands.
+        redirect_stdout=sys.stdout.isatty(),
+    )
+
+
+def _people(given: Given, opened: ExitStack) -> list[Work]:
+    """Raises BadSettings, GalleryError and BadPicture; then nothing was changed."""
+    if given.folder is not None:
+        people = people_in(given.folder)
+        _tell_of_loose(shown(str(given.folder)), len(photos_in(given.folder)))
+        return people
+    if given.archive is not None:
+        return _people_in_zip(opened.enter_context(ZipPhotos(given.archive)))
+    photos = [source for path in given.photos for source in _sources(path, opened)]
+    return [Work(checked_name(given.name or ""), photos)]
 
 
 def people_in(folder: Path) -> list[Work]:
     """Names and photos of a folder with a folder per person. Raises BadSettings, GalleryError."""
-    found = [(checked_name(person.name), photos_in(person)) for person in folders_of(folder)]
-    if not any(photos for _, photos in found):
+    folders = folders_of(folder)
+    found = [Work(checked_name(own.name), FolderPhotos(own)) for own in folders]
+    if not any(photos_in(own) for own in folders):
         raise BadSettings(
             f"{folder} has no folder with photos: put each person's into a folder of their name"
         )
     return found
 
 
-def is_enrolled(enrolment: Enrolment) -> bool:
-    """Whether the person is in the gallery by one of these photos, now or since before."""
-    return bool(enrolment.accepted) or any(rejected.own for rejected in enrolment.rejected)
+def _people_in_zip(archive: ZipPhotos) -> list[Work]:
+    people = archive.people()
+    _tell_of_loose(archive.name, archive.loose())
+    return [Work(checked_name(name), photos) for name, photos in people.items()]
 
 
-def _print(name: str, enrolment: Enrolment, *, as_json: bool) -> None:
-    if as_json:
-        outcome = Outcome(
-            name,
-            enrolment.person.id if enrolment.person else None,
-            [str(path) for path in enrolment.accepted],
-            [Refusal(str(r.path), r.reason, r.sentence) for r in enrolment.rejected],
+def _tell_of_loose(name: str, count: int) -> None:
+    if count:
+        print(
+            f"{name}: {count} left out, in no folder of a person; move them into one",
+            file=sys.stderr,
         )
-        sys.stdout.write(msgspec.json.encode(outcome).decode() + "\n")
-        return
-    print(f"{name}: {_counts(enrolment)}")
-    if not enrolment.accepted and not enrolment.rejected:
-        print("  no_photo: no file is called like a picture; put some there", file=sys.stderr)
-    for rejected in enrolment.rejected:
-        if not rejected.own:
-            print(f"  {rejected.reason}: {rejected.sentence}", file=sys.stderr)
 
 
-def _counts(enrolment: Enrolment) -> str:
-    """Such as `1 photo accepted, 2 enrolled before`."""
-    new, before = len(enrolment.accepted), sum(rejected.own for rejected in enrolment.rejected)
-    if before and not new:
-        return f"{_photos(before)} enrolled before"
-    return f"{_photos(new)} accepted" + (f", {before} enrolled before" if before else "")
+def _sources(path: Path, opened: ExitStack) -> Sequence[Source]:
+    """A photo, or all those in a zip."""
+    if path.suffix.lower() != ".zip":
+        return [PhotoFile(path)]
+    try:
+        return opened.enter_context(ZipPhotos(path)).photos()
+    except BadPicture as error:
+        return [Unreadable(shown(str(path)), error)]
 
 
-def _photos(count: int) -> str:
-    return f"{count} photo{'' if count == 1 else 's'}"
+def _enroller(gallery: Gallery, settings: Settings, *, trust: bool, many: bool) -> Enroller:
+    """Raises BadModelFile, EncoderMismatch."""
+    encoder = chosen_encoder(gallery.encoder, settings)
+    threads = min(MOST_THREADS, settings.threads or len(os.sched_getaffinity(0))) if many else 1
+    return Enroller(
+        gallery,
+        photo_detector(settings) if threads == 1 else _detectors(settings, threads),
+        encoder,
+        min_face=settings.photo_min_face,
+        min_sharpness=settings.photo_min_sharpness,
+        max_yaw=settings.photo_max_yaw,
+        trust=trust,
+        threads=threads,
+    )
+
+
+def _detectors(settings: Settings, count: int) -> Detector:
+    """One that so many threads may use. Raises BadModelFile."""
+    return Detectors(
+        open_detector(
+            settings.detector,
+            width=settings.photo_width,
+            score=settings.detection_score,
+            **settings.models,
+        )
+        for _ in range(count)
+    )

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+import numpy as np
 
 from facetrail.cli.draw import Kind, Mark, with_marks
 from facetrail.cli.people import open_gallery
 from facetrail.cli.picture_file import check_target, save
 from facetrail.errors import GalleryError
-from facetrail.events import Person
 from facetrail.settings import Settings
 from facetrail.store import answered
-from facetrail.wire import Encoder
+from facetrail.wire import Encoder, Encodings
 from index.face_index import Candidate
 from index.gallery import Gallery
 from index.portrait import decoded, no_face, read
-from index.replica import Replica, View
+from index.replica import Replica
+from index.view import View
 from ingest.faces.align import align
 from ingest.faces.face import Face, Picture
 from training.photos import photo_detector
@@ -45,7 +47,8 @@ class Identification(msgspec.Struct, frozen=True, kw_only=True):
 
     box: x, y, width, height in pixels of the photo. verdict: too_small was not looked up.
     nearest: the person named, or who comes nearest. margin: how much farther the runner-up is,
-    of which `margin_wanted` is needed. Distances are Euclidean, of unit encodings, 0 to 2.
+    of which `margin_wanted` is needed. ruled_out: the nearest can't be meant: it is not their
+    time, or the face is known not to be theirs. Distances are Euclidean, of unit encodings, 0 to 2.
     """
 
     photo: str
@@ -57,6 +60,7 @@ class Identification(msgspec.Struct, frozen=True, kw_only=True):
     margin: float | None
     threshold: float
     margin_wanted: float
+    ruled_out: bool
     encoder: str
     index_position: str
 
@@ -73,7 +77,7 @@ class Identification(msgspec.Struct, frozen=True, kw_only=True):
         words = f"{self.nearest.distance:.3f} {sign} {self.threshold:.3f}"
         if self.margin is not None and self.margin < self.margin_wanted and sign == "≤":
             words += f", margin {self.margin:.3f} < {self.margin_wanted:.3f}"
-        return words
+        return words + (", but ruled out" if self.ruled_out and sign == "≤" else "")
 
     def line(self) -> str:
         x, y, width, height = self.box
@@ -131,9 +135,15 @@ def _identified(
     rule = view.calibration or encoder
     made = []
     for number, face in enumerate(faces, 1):
-        found = _candidates(picture, face, view, encoder, least)
+        encoding = _encoding(picture, face, encoder, least)
+        found = None if encoding is None else view.index.search(encoding[None])[0]
         judged = judge(found or [], 1.0, threshold=rule.threshold, margin=rule.margin)
-        verdict: Verdict = "named" if judged.person else "unknown"
+        ruled_out = (
+            encoding is not None
+            and judged.nearest is not None
+            and view.rules_out(judged.nearest, encoding, time.time_ns())
+        )
+        verdict: Verdict = "named" if judged.person and not ruled_out else "unknown"
         made.append(
             Identification(
                 photo=str(path),
@@ -145,6 +155,7 @@ def _identified(
                 margin=judged.margin,
                 threshold=rule.threshold,
                 margin_wanted=rule.margin,
+                ruled_out=ruled_out,
                 encoder=encoder.id,
                 index_position=view.position,
             )
@@ -152,20 +163,20 @@ def _identified(
     return made
 
 
-def _candidates(
-    picture: Picture, face: Face, view: View, encoder: Encoder, least: int
-) -> list[Candidate] | None:
-    """The nearest person and the runner-up; None for a face that is too small."""
+def _encoding(picture: Picture, face: Face, encoder: Encoder, least: int) -> Encodings | None:
+    """Float32 `(128,)`; None for a face that is too small."""
     chip = align(picture, face.landmarks)
     if chip is None or face.height < least:
         return None
-    return view.index.search(encoder.encode(chip[None]))[0]
+    return np.asarray(encoder.encode(chip[None])[0], np.float32)
 
 
 def _near(candidate: Candidate | None, view: View) -> Near | None:
     if candidate is None:
         return None
-    person: Person = view.people[candidate.person]
+    person = view.people.get(candidate.person)
+    if person is None:  # removed since the view was made
+        return None
     return Near(person.id, person.name, person.external_id, candidate.distance)
 
 

@@ -44,7 +44,7 @@ def line_of(event: MatchEvent) -> Text:
     if event.person is not None:
         line.append(f"{event.person.name:<24}", style="bold")
     elif event.track is not None:
-        line.append(f"{'somebody unknown':<24}")
+        line.append(f"{event.unknown or 'somebody unknown':<24}")
     if event.distance is not None and event.threshold is not None:
         sign = "≤" if event.distance <= event.threshold else ">"
         line.append(f"distance {event.distance:.2f} {sign} {event.threshold:.2f}", style="dim")

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from facetrail.cli.app import app
 from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.store import Keys
-from index.gallery import Gallery, Photo
+from index.gallery import Gallery
+from index.photo import Photo
 from tests.cli.conftest import Run
 
 PHOTO = Photo(
@@ -22,10 +23,13 @@ PHOTO = Photo(
     encoding=np.eye(128, dtype="<f4")[0].tobytes(),
     chip=b"",
 )
-GROUPS = ("people", "models", "evaluate")
+GROUPS = ("people", "unknowns", "models", "evaluate")
 COMMANDS = ["", "up", "ingest", "worker", "enroll", "watch", "identify", "verify", "calibrate"]
 COMMANDS += ["train", "people", "people list", "people remove", "models", "models list"]
 COMMANDS += ["models fetch", "evaluate", "evaluate lfw", "evaluate identification"]
+COMMANDS += ["people show", "people status", "people rename", "people set", "people merge"]
+COMMANDS += ["people split", "people not", "people re-encode", "people export", "people import"]
+COMMANDS += ["find", "trail", "unknowns", "unknowns list", "unknowns name"]
 
 
 def test_these_are_all_commands() -> None:
@@ -68,7 +72,7 @@ def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
 def test_wrong_usage_of_the_process_is_status_2(facetrail: Run) -> None:
     done = facetrail("enroll")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "give a NAME and photos of them, or --folder DIR" in done.stderr
+    assert "give a NAME and photos or events of them, --folder DIR or" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
 import shutil
+import signal
+import subprocess
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -12,9 +19,11 @@ import redis
 
 from facetrail.model_files import ModelFile
 from facetrail.store import Keys
+from facetrail.wire import Encoder
 from index.gallery import Gallery
 from ingest.faces.centerface import FILE as CENTERFACE
-from tests.cli.conftest import Run
+from ingest.faces.face import Picture
+from tests.cli.conftest import COMMAND, Run, Start
 from workers.encoders.registry import entry_of
 
 
@@ -25,6 +34,29 @@ def gallery(client: redis.Redis, keys: Keys) -> Gallery:
 
 def names(gallery: Gallery) -> list[str]:
     return [person.name for person in gallery.people()]
+
+
+@pytest.fixture(scope="session")
+def crowd(tmp_path_factory: pytest.TempPathFactory, hopper: Picture) -> Path:
+    """A folder of 120 people, of whom each has two photos; they are all one, a little larger."""
+    folder = tmp_path_factory.mktemp("crowd")
+    for number in range(240):
+        person = folder / f"P{number // 2:03}"
+        person.mkdir(exist_ok=True)
+        scale = 0.3 + number / 2000
+        photo = cv2.resize(hopper[:450, :, ::-1], None, fx=scale, fy=scale)
+        cv2.imwrite(str(person / f"{number}.png"), photo)
+    return folder
+
+
+@pytest.fixture
+def people_zip(tmp_path: Path, people: Path) -> Path:
+    """The folder per person as a zip."""
+    path = tmp_path / "people.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        for photo in sorted(people.rglob("*.*")):
+            made.write(photo, f"people/{photo.relative_to(people)}")
+    return path
 
 
 def test_one_person_is_enrolled_by_the_photos_that_can_be_taken(
@@ -151,6 +183,196 @@ def test_a_folder_per_person_is_enrolled_and_shown_and_removed(
     )
 
 
+def test_what_a_program_reads_does_not_go_where_the_bar_is(
+    environment: dict[str, str], client: redis.Redis, redis_url: str, encoder: Encoder, people: Path
+) -> None:
+    # Given a terminal for messages and a pipe for JSON
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "enroll", "--folder", people, "--json"],
+        env=environment | {"FACETRAIL_REDIS_URL": redis_url, "TERM": "xterm"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+    )
+    os.close(theirs)
+
+    # I expect the bar there, and every object here
+    stdout, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert [json.loads(line)["name"] for line in stdout.splitlines()] == [
+        "Eileen Collins",
+        "Grace Hopper",
+    ]
+    assert b"Enrolling" in os.read(ours, 100_000)
+    os.close(ours)
+
+
+def test_a_zip_is_enrolled_like_a_folder_per_person(
+    facetrail: Run, people_zip: Path, photos: Path, tmp_path: Path, gallery: Gallery
+) -> None:
+    done = facetrail("enroll", "--zip", people_zip)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "Eileen Collins: 1 photo accepted",
+        "Grace Hopper: 1 photo accepted",
+        "2 people: 2 enrolled, 0 enrolled before, 0 not",
+        "2 photos: 2 accepted, 0 enrolled before, 0 refused",
+    ]
+    assert names(gallery) == ["Eileen Collins", "Grace Hopper"]
+    assert [path.name for path in tmp_path.rglob("*.png")] == []
+
+    # again it does nothing; and a zip among photos is photos of that person
+    again = facetrail("enroll", "--zip", people_zip, "--json")
+    outcomes = [json.loads(line) for line in again.stdout.splitlines()]
+    assert (again.returncode, [one["accepted"] for one in outcomes]) == (0, [[], []])
+    larger = cv2.resize(cv2.imread(str(photos / "grace.jpg")), None, fx=1.1, fy=1.1)
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as made:
+        made.writestr("any/where/larger.png", cv2.imencode(".png", larger)[1].tobytes())
+        made.write(photos / "text.jpg", "text.jpg")
+    done = facetrail("enroll", "Grace Hopper", tmp_path / "more.zip", photos / "grace.jpg")
+    assert done.stdout == "Grace Hopper: 1 photo accepted, 1 enrolled before\n"
+    assert done.stderr.startswith(f"  not_an_image: {tmp_path / 'more.zip'}/text.jpg is not an ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_zip_that_can_not_be_trusted_changes_nothing(
+    facetrail: Run, people_zip: Path, photos: Path, tmp_path: Path, gallery: Gallery
+) -> None:
+    with zipfile.ZipFile(people_zip, "a") as made:
+        made.writestr("../../evil.jpg", b"x")
+    done = facetrail("enroll", "--zip", people_zip)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"facetrail: {people_zip} has the member '../../evil.jpg', whose path leaves its folder; "
+        "make it again\n"
+    )
+    assert names(gallery) == []
+
+    # but of one person's photos only the zip is refused
+    done = facetrail("enroll", "Grace", people_zip, photos / "grace.jpg", "--json")
+    outcome = json.loads(done.stdout)
+    assert (done.returncode, len(outcome["accepted"])) == (0, 1)
+    assert [refusal["reason"] for refusal in outcome["rejected"]] == ["not_an_image"]
+
+
+def test_what_was_measured_and_its_limit_are_told(
+    facetrail: Run, photos: Path, gallery: Gallery
+) -> None:
+    done = facetrail(
+        "enroll", "Eileen", photos / "three.jpg", photos / "small.png", photos / "eileen.png",
+        photos / "text.jpg", "--json", FACETRAIL_PHOTO_MIN_SHARPNESS="9999",
+    )  # fmt: skip
+    assert done.returncode == 1
+    refused = [
+        (one["reason"], one["value"], one["limit"]) for one in json.loads(done.stdout)["rejected"]
+    ]
+    assert [(reason, limit) for reason, _, limit in refused] == [
+        ("several_faces", 1),
+        ("too_small", 40),
+        ("blurred", 9999),
+        ("not_an_image", None),
+    ]
+    assert refused[0][1] == 3 and 20 < refused[1][1] < 40 < refused[2][1] < 9999
+    done = facetrail("enroll", "Eileen", photos / "eileen.png", FACETRAIL_PHOTO_MAX_YAW="0")
+    assert done.stderr.startswith("  turned_away: ")
+
+
+def test_photos_that_look_like_somebody_else_are_refused_warned_of_or_trusted(
+    facetrail: Run, photos: Path, people: Path, tmp_path: Path, gallery: Gallery
+) -> None:
+    # Given two people, and another photo of one
+    assert facetrail("enroll", "--folder", people).returncode == 0
+    again = tmp_path / "again.png"
+    cv2.imwrite(
+        str(again), cv2.resize(cv2.imread(str(photos / "eileen.png")), None, fx=1.1, fy=1.1)
+    )
+
+    # If it is given for the other, I expect it to be refused, but if the operator knows better
+    done = facetrail("enroll", "Grace Hopper", again)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"  looks_like_other_person: {again}: ")
+    assert "Eileen Collins" in done.stderr and "--trust" in done.stderr
+
+    # and for somebody new to be taken, with a warning
+    done = facetrail("enroll", "E. Collins", again)
+    assert (done.returncode, done.stdout) == (0, "E. Collins: 1 photo accepted\n")
+    assert done.stderr.startswith("  warning: E. Collins may be the same person as Eileen Collins")
+    assert "`facetrail people merge 'E. Collins' 'Eileen Collins'`" in done.stderr
+    gallery.remove("E. Collins")
+    done = facetrail("enroll", "E. Collins", again, "--json")
+    (warning,) = json.loads(done.stdout)["warnings"]
+    assert warning["name"] == "Eileen Collins"
+    assert 0 <= warning["distance"] <= warning["threshold"] == entry_of("dlib_resnet").threshold
+    gallery.remove("E. Collins")
+    assert facetrail("enroll", "Grace Hopper", again, "--trust").returncode == 0
+
+
+def test_of_many_people_only_trouble_and_a_summary_are_told(
+    facetrail: Run, crowd: Path, photos: Path, tmp_path: Path, gallery: Gallery
+) -> None:
+    # Given a crowd, of whom one more has no good photo, and a photo that is nobody's
+    folder = tmp_path / "crowd"
+    shutil.copytree(crowd, folder)
+    (folder / "Ben").mkdir()
+    shutil.copy(photos / "nobody.jpg", folder / "Ben")
+    shutil.copy(photos / "nobody.jpg", folder)
+
+    # If they are enrolled
+    done = facetrail("enroll", "--folder", folder, "--trust")
+
+    # I expect lines for trouble, and what became of all
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "Ben: 0 photos accepted",
+        "121 people: 120 enrolled, 0 enrolled before, 1 not",
+        "241 photos: 240 accepted, 0 enrolled before, 1 refused (1 no_face)",
+    ]
+    lines = done.stderr.splitlines()
+    assert lines[0] == f"{folder}: 1 left out, in no folder of a person; move them into one"
+    assert lines[1].startswith("  no_face: ")
+    assert lines[2] == "119 may be somebody else too, most of all"
+    assert len(lines[3:]) == 10 and all(line.startswith("  warning: P") for line in lines[3:])
+    assert all(len(gallery.photos(person.id)) == 2 for person in gallery.people())
+
+
+def test_ctrl_c_leaves_whole_people_and_the_next_run_goes_on(
+    facetrail: Run,
+    start: Start,
+    crowd: Path,
+    gallery: Gallery,
+    redis_url: str,
+    tmp_path: Path,
+    wait_for: Callable[..., None],
+) -> None:
+    # Given an enrolment that has begun
+    command = ("enroll", "--folder", crowd, "--trust")
+    process = start(*command, FACETRAIL_REDIS_URL=redis_url, FACETRAIL_THREADS="2")
+    wait_for(lambda: gallery.people(), timeout_s=60)
+
+    # If it is interrupted
+    process.send_signal(signal.SIGINT)
+    stdout, _ = process.communicate(timeout=60)
+
+    # I expect it to say so, and nobody to be there by half
+    there = gallery.people()
+    assert 0 < len(there) < 120
+    assert process.returncode == 1
+    said = (tmp_path / "stderr").read_text()
+    told = re.search(r"stopped after (\d+) of 120 people; run it again to go on from there", said)
+    assert told is not None and stdout.startswith(f"{told[1]} people: {told[1]} enrolled")
+    assert len(there) - 1 <= int(told[1]) <= len(there)  # who has just come may not be told of yet
+    assert all(len(gallery.photos(person.id)) == 2 for person in there)
+
+    # and the next run to enrol the others
+    done = facetrail(*command)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[0] == (
+        f"120 people: {120 - len(there)} enrolled, {len(there)} enrolled before, 0 not"
+    )
+    assert len(gallery.people()) == 120
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -158,6 +380,8 @@ def test_a_folder_per_person_is_enrolled_and_shown_and_removed(
         (["", "a.jpg"], "a person's name has 1 to 200 printable characters"),
         (["--folder", "/nowhere"], "/nowhere is not a folder: name one with photos"),
         (["--folder", "/proc/self/task"], "/proc/self/task has no folder with photos"),
+        (["--zip", "/nowhere.zip"], "/nowhere.zip can't be read (No such file or directory)"),
+        (["--zip", "/dev/null"], "/dev/null is no zip that can be read"),
     ],
 )
 def test_what_stops_all_of_it_is_one_sentence(

@@ -26,6 +26,7 @@ from ingest.outbox import Item, Outbox
 from ingest.watch import Watch
 from workers.batcher import Batcher
 from workers.encoders.registry import open_encoder
+from workers.strangers import Strangers
 from workers.tasks import Service
 from workers.vote import Votes
 
@@ -104,7 +105,9 @@ def _service(client: redis.Redis, keys: Keys, encoder: Encoder) -> Service:
         unknown=5,
         history=1000,
         snapshot_ttl_s=60,
+        unknown_ttl_s=60,
         redelivery_s=10,
+        strangers=Strangers(client, keys, encoder=encoder.id),
     )
     return Service(
         client=client,

@@ -22,7 +22,7 @@ from facetrail.store import Keys, connect
 
 DOCS = Path(__file__).parents[2] / "docs"
 FIELDS = (
-    "id sequence schema type camera zones stream_epoch track person similarity distance "
+    "id sequence schema type camera zones stream_epoch track person unknown similarity distance "
     "threshold runner_up margin encoder index_position box quality captured_at published_at "
     "worker snapshot cause"
 )

@@ -11,7 +11,8 @@ import redis
 
 from facetrail.store import Keys
 from facetrail.wire import Encodings
-from index.gallery import Gallery, Photo
+from index.gallery import Gallery
+from index.photo import Photo
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -89,6 +90,35 @@ def test_what_was_given_may_change_afterwards(unit: Unit) -> None:
     assert index.search(unit(2)) == before
 
 
+def test_an_index_may_take_over_what_it_is_given_without_a_copy(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = unit(40)
+    for exact in (20_000, 10):
+        monkeypatch.setattr(searched, "EXACT", exact)
+        index = FaceIndex.of(["ada", "ben"] * 20, known)
+        assert index._parts[0].rows.encodings is known
+        assert index.search(known) == FaceIndex(["ada", "ben"] * 20, known).search(known)
+
+
+@pytest.mark.parametrize("exact", [20_000, 10])
+def test_ids_may_be_strings_or_bytes(
+    unit: Unit, exact: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searched, "EXACT", exact)
+    people = [f"{i % 70:012x}" for i in range(200)]
+    by_string = FaceIndex(people, unit(200))
+    by_bytes = FaceIndex(np.array(people, "S12"), unit(200))
+    change = {people[3]: unit(0), "somebody with a longer id": unit(2, seed=2)}
+    for one, other in (
+        (by_string, by_bytes),
+        (by_string.changed(change), by_bytes.changed(change)),
+        (by_string.changed(change).rebuilt(), by_bytes.changed(change).rebuilt()),
+    ):
+        assert one.search(unit(9, seed=1)) == other.search(unit(9, seed=1))
+        assert sorted(one.people()) == sorted(other.people())
+
+
 def test_an_index_of_another_length_than_its_people_is_refused(unit: Unit) -> None:
     with pytest.raises(BadEncodings, match="expected 1 encodings, got 2"):
         FaceIndex(["ada"], unit(2))
@@ -121,14 +151,14 @@ def people_of(encodings: Encodings, photos: int) -> tuple[list[str], Encodings]:
     return [f"person {i // photos}" for i in range(len(rows))], rows
 
 
-@pytest.mark.parametrize("exact", [20_000, 10])
+@pytest.mark.parametrize(("exact", "half"), [(20_000, False), (10, False), (10, True)])
 def test_a_changed_index_answers_as_one_made_anew(
-    unit: Unit, exact: int, monkeypatch: pytest.MonkeyPatch
+    unit: Unit, exact: int, half: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given an index of 500 people, by every row or by codes
+    # Given an index of 500 people, by every row or by codes, of 32 or 16 bits
     monkeypatch.setattr(searched, "EXACT", exact)
     people, known = people_of(unit(500), 2)
-    index = FaceIndex(people, known)
+    index = FaceIndex(people, known, half=half)
     truth = {f"person {i}": known[2 * i : 2 * i + 2] for i in range(500)}
 
     # If some are removed, some get other photos and some are new
@@ -154,7 +184,10 @@ def test_a_changed_index_answers_as_one_made_anew(
         check_nearest(found, names, encodings, probes)
         kept = found.people()
         assert set(kept) == set(truth)
-        assert all(np.array_equal(np.sort(kept[name], 0), np.sort(truth[name], 0)) for name in kept)
+        for name, own in kept.items():
+            assert own.dtype == np.float32
+            off = np.abs(np.sort(own, 0) - np.sort(truth[name], 0))
+            assert off.max() <= (1e-3 if half else 0)
 
 
 def check_nearest(index: FaceIndex, people: list[str], known: Encodings, probes: Encodings) -> None:
@@ -199,3 +232,172 @@ def test_a_large_one_that_is_rebuilt_has_only_those_who_count(
     index = FaceIndex(*people_of(unit(100), 2)).changed({"person 3": unit(0)})
     (masked, _), (block, tail) = index._parts, index.rebuilt()._parts
     assert (len(masked.rows.encodings), len(block.rows.encodings), len(tail)) == (200, 198, 0)
+
+
+def test_it_says_how_many_rows_no_longer_count(unit: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searched, "EXACT", 10)
+    people, known = people_of(unit(100), 2)
+    index = FaceIndex(people, known)
+    assert (len(index), index.masked) == (200, 0)
+    index = index.changed(
+        {"person 3": unit(0), "person 4": unit(5, seed=1), "new": unit(1, seed=2)}
+    )
+    assert (len(index), index.masked) == (202, 4)
+    index = index.changed({"new": unit(0), "nobody": unit(0)})
+    assert (len(index), index.masked) == (201, 4)
+    assert (len(index.rebuilt()), index.rebuilt().masked) == (201, 0)
+    monkeypatch.undo()
+    assert FaceIndex(people, known).changed({"person 3": unit(0)}).masked == 0
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_one_that_is_rebuilt_answers_as_a_new_one(
+    unit: Unit, half: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a large index of which some were removed and some came
+    monkeypatch.setattr(searched, "EXACT", 10)
+    people, known = people_of(unit(300), 2)
+    came = {f"new {i}": unit(2, seed=50 + i) for i in range(20)}
+    gone = {f"person {i}": unit(0) for i in range(40)}
+    changed = FaceIndex(people, known, half=half).changed(gone | came)
+
+    # If it is rebuilt, and another one is made of the same rows
+    names = people[80:] + [name for name in came for _ in range(2)]
+    anew = FaceIndex(names, np.concatenate([known[80:], *came.values()]), half=half)
+    rebuilt = changed.rebuilt()
+
+    # I expect the same answers, by rows kept in the same way
+    kept = rebuilt._parts[0].rows.encodings
+    assert kept.dtype == (np.float16 if half else np.float32)
+    assert np.array_equal(kept, anew._parts[0].rows.encodings)
+    probes = np.concatenate([known[:40], known[100:140], *came.values(), unit(20, seed=9)])
+    found = zip(rebuilt.search(probes), anew.search(probes), strict=True)
+    for (one, *_), (other, *_) in found:
+        assert one.person == other.person
+        assert one.distance == pytest.approx(other.distance, abs=1e-3)
+
+
+def test_an_index_is_rebuilt_in_another_thread_while_it_is_searched_and_changed(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searched, "EXACT", 10)
+    people, known = people_of(unit(2000), 2)
+    index = FaceIndex(people, known).changed({"person 0": unit(0)})
+    built: list[FaceIndex] = []
+    aside = threading.Thread(target=lambda: built.extend(index.rebuilt() for _ in range(3)))
+    aside.start()
+    turns = 0
+    while aside.is_alive() or turns < 3:
+        changed = index.changed({f"person {1 + turns % 1000}": unit(0)})
+        assert len(changed) == 3996
+        assert [one.person for one, *_ in index.search(known[2:10:2])] == people[2:10:2]
+        turns += 1
+    aside.join()
+    assert [len(one) for one in built] == [3998] * 3
+    assert all("person 0" not in one.people() for one in built)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_nobody_who_was_removed_is_found(
+    unit: Unit, half: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given 300 rows of one person nearer to a probe than anyone else's
+    monkeypatch.setattr(searched, "EXACT", 10)
+    crowd = people_of(unit(1), 300)[1]
+    others = people_of(unit(100, seed=1), 2)
+    known = np.concatenate([crowd, others[1]])
+    index = FaceIndex(["ada"] * 300 + others[0], known, half=half)
+    assert index.search(unit(1))[0][0].person == "ada"
+
+    # If she is removed
+    left = index.changed({"ada": unit(0)})
+
+    # I expect the nearest two of the others, however they are asked for
+    expected = in_numpy(others[0], others[1], unit(1)[0])
+    (found,) = left.search(unit(1))
+    for candidates in (found, left.nearest_people(unit(1)[0], 2)):
+        assert [candidate.person for candidate in candidates] == [name for name, _ in expected]
+    assert "ada" not in left.people()
+    assert len(left.distances_to("ada", unit(1)[0])) == 0
+
+
+def check_asked_for_one(index: FaceIndex, people: list[str], known: Encodings) -> None:
+    """Whatever compares one probe with every row."""
+    probe = people_of(known[[11]], 1)[1][0]
+    distances = np.linalg.norm(known - probe, axis=1)
+    best: dict[str, float] = {}
+    for row in np.argsort(distances):
+        best.setdefault(people[row], float(distances[row]))
+    expected = list(best.items())
+    nearest = index.nearest_people(probe, 7)
+    assert [one.person for one in nearest] == [name for name, _ in expected[:7]]
+    assert [one.distance for one in nearest] == pytest.approx(
+        [distance for _, distance in expected[:7]], abs=1e-3
+    )
+    but = index.nearest_but(probe, {expected[0][0], expected[2][0], "nobody"})
+    assert but is not None
+    assert (but.person, but.distance) == (nearest[1].person, nearest[1].distance)
+    assert index.nearest_but(probe, list(best)) is None
+    own = [distance for name, distance in zip(people, distances, strict=True) if name == people[-1]]
+    assert sorted(index.distances_to(people[-1], probe)) == pytest.approx(sorted(own), abs=1e-3)
+    assert len(index.nearest_people(probe, 10_000)) == len(best)
+
+
+@pytest.mark.parametrize(("exact", "half"), [(20_000, False), (10, False), (10, True)])
+def test_the_nearest_people_are_found_among_all_rows(
+    unit: Unit, exact: int, half: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searched, "EXACT", exact)
+    people, known = people_of(unit(200), 3)
+    index = FaceIndex(people, known, half=half)
+    check_asked_for_one(index, people, known)
+    changed = index.changed({"person 0": unit(0), "person 9": unit(2, seed=5), "new": unit(1, 6)})
+    names = [name for name in people if name not in ("person 0", "person 9")]
+    rows = np.array([name in names for name in people])
+    names += ["person 9", "person 9", "new"]
+    check_asked_for_one(changed, names, np.concatenate([known[rows], unit(2, seed=5), unit(1, 6)]))
+
+
+def test_an_empty_index_has_no_nearest_people(unit: Unit) -> None:
+    empty = FaceIndex([], unit(0))
+    assert empty.nearest_people(unit(1)[0], 3) == []
+    assert empty.nearest_but(unit(1)[0], ["ada"]) is None
+    assert len(empty.distances_to("ada", unit(1)[0])) == 0
+
+
+def test_other_single_probes_are_refused(unit: Unit) -> None:
+    index = FaceIndex(["ada"], unit(1))
+    for ask in (
+        index.nearest_people,
+        index.nearest_but,
+        lambda probe, _: index.distances_to("ada", probe),
+    ):
+        with pytest.raises(BadEncodings, match="expected rows of length 1"):
+            ask(np.zeros(128, np.float32), 1)
+
+
+def test_a_large_index_of_16_bits_is_near_to_one_of_32(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searched, "EXACT", 10)
+    people, known = people_of(unit(500), 2)
+    full, half = FaceIndex(people, known), FaceIndex(people, known, half=True)
+    assert half._parts[0].rows.encodings.nbytes == full._parts[0].rows.encodings.nbytes / 2
+    # The same encoding is the hardest: there, a little off is far off.
+    found = zip(full.search(known), half.search(known), strict=True)
+    for (one, second), (other, its_second) in found:
+        assert one.person == other.person
+        assert one.distance == pytest.approx(other.distance, abs=1e-3)
+        assert second.distance == pytest.approx(its_second.distance, abs=1e-3)
+
+
+def test_a_small_index_keeps_32_bits_until_it_has_grown(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searched, "EXACT", 50)
+    index = FaceIndex([str(i) for i in range(50)], unit(50), half=True)
+    assert index._parts[0].rows.encodings.dtype == np.float32
+    index = index.changed({f"new {i}": unit(1, seed=i) for i in range(30)})
+    assert index._parts[0].rows.encodings.dtype == np.float16
+    index = index.changed({f"new {i}": unit(0) for i in range(30)}).rebuilt()
+    assert index._parts[0].rows.encodings.dtype == np.float32

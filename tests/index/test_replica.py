@@ -5,16 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 
-import msgspec
+import numpy as np
 import pytest
 import redis
 
 from facetrail.errors import EncoderMismatch
 from facetrail.store import Keys, connect
 from facetrail.wire import Encodings
+from index import rows as searched
 from index.calibration import Calibration
-from index.gallery import Gallery, Photo
-from index.replica import APPLIED_TTL_S, Replica
+from index.followers import followers
+from index.gallery import Gallery
+from index.photo import Photo
+from index.replica import APPLIED_TTL_S, Applied, Replica
 
 ENCODER = "dlib_resnet@55533b28"
 OTHER = "retail0095@580937da"
@@ -47,14 +50,17 @@ def following(replica: Replica) -> Iterator[Replica]:
 
 
 def names(replica: Replica) -> list[str]:
-    return sorted(person.name for person in replica.view.people.values())
+    """Of those in the index."""
+    view = replica.view
+    return sorted(person.name for person in view.people.those(view.index.people()).values())
 
 
 def nearest(replica: Replica, probe: Encodings) -> str | None:
     """The name of the nearest person, of one view."""
     view = replica.view
     (candidates,) = view.index.search(probe[None])
-    return view.people[candidates[0].person].name if candidates else None
+    person = view.people.get(candidates[0].person) if candidates else None
+    return person.name if person else None
 
 
 def test_it_loads_who_is_there(replica: Replica, gallery: Gallery, photo: PhotoOf) -> None:
@@ -64,7 +70,8 @@ def test_it_loads_who_is_there(replica: Replica, gallery: Gallery, photo: PhotoO
     replica.load()
 
     assert names(replica) == ["Ada", "Ben"]
-    assert replica.view.people[ada.id].external_id == "emp-7"
+    found = replica.view.people.get(ada.id)
+    assert found is not None and found.external_id == "emp-7"
     assert len(replica.view.index) == 3
     assert replica.view.position == gallery.position()
     assert nearest(replica, photo(2).numbers) == "Ada"
@@ -90,7 +97,7 @@ def test_a_person_enrolled_anew_under_the_same_name_is_seen(
     gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
     gallery.remove("Ada")
     again = gallery.enrol("Ada", [photo(2)], encoder=ENCODER)
-    wait_for(lambda: list(following.view.people) == [again.id], timeout_s=1)
+    wait_for(lambda: list(following.view.index.people()) == [again.id], timeout_s=1)
     assert len(following.view.index) == 1
 
 
@@ -103,8 +110,12 @@ def test_the_applied_position_is_published(
     wait_for: WaitFor,
 ) -> None:
     gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
-    position = gallery.position().encode()
-    wait_for(lambda: client.get(keys.applied("one")) == position, timeout_s=1)
+    position = gallery.position()
+    wait_for(lambda: followers(client, keys)[0].position == position, timeout_s=1)
+    (applied,) = followers(client, keys)
+    assert applied == Applied(
+        worker="one", position=position, forgotten=position, encodings=1, encoder=ENCODER
+    )
 
 
 def test_the_applied_position_stays_while_nothing_changes(
@@ -123,7 +134,7 @@ def test_a_search_in_progress_keeps_the_view_it_began_with(
     replica: Replica, gallery: Gallery, photo: PhotoOf
 ) -> None:
     # Given a view that someone searches
-    gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
+    ada = gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
     replica.load()
     view = replica.view
 
@@ -134,8 +145,11 @@ def test_a_search_in_progress_keeps_the_view_it_began_with(
 
     # I expect the old view as it was, and a new one beside it
     (candidates,) = view.index.search(photo(1).numbers[None])
-    assert view.people[candidates[0].person].name == "Ada"
+    assert candidates[0].person == ada.id
     assert names(replica) == ["Ben"]
+
+    # but nobody to be called by the name of whoever was removed
+    assert view.people.get(ada.id) is None
 
 
 def test_every_view_is_whole_while_the_gallery_changes(
@@ -155,10 +169,10 @@ def test_every_view_is_whole_while_the_gallery_changes(
     while not stop.is_set():
         view = following.view
         (candidates,) = view.index.search(photo(1).numbers[None])
-        assert {candidate.person for candidate in candidates} <= set(view.people)
+        assert {candidate.person for candidate in candidates} <= set(view.index.people())
     thread.join()
     wait_for(lambda: following.view.position == gallery.position(), timeout_s=1)
-    assert set(following.view.people) == {person.id for person in gallery.people()}
+    assert set(following.view.index.people()) == {person.id for person in gallery.people()}
 
 
 def test_a_gallery_of_another_encoder_is_refused(
@@ -183,7 +197,8 @@ def test_people_removed_before_the_encoder_changed_are_forgotten(
     pipeline = gallery.client.pipeline()
     behind = Gallery(pipeline, gallery.keys)
     ada = gallery.named("Ada")
-    behind._remove(keys=behind._keys_of(ada.id), args=[ada.id, "ada"], client=pipeline)
+    keys_of = [*behind.script_keys, behind.keys.gallery_erasing]
+    behind._remove(keys=keys_of, args=[ada.id, "ada"], client=pipeline)
     pipeline.set(gallery.keys.gallery_encoder, OTHER)
     pipeline.execute()
 
@@ -198,15 +213,9 @@ def test_people_removed_before_the_encoder_changed_are_forgotten(
 
 
 @pytest.mark.parametrize(
-    "spoiled",
-    [
-        b"no photo",
-        msgspec.msgpack.encode(Photo(digest="", source="", encoding=b"short", chip=b"")),
-        msgspec.msgpack.encode(Photo(digest="", source="", encoding=bytes(512), chip=b"")),
-        msgspec.msgpack.encode(Photo(digest="", source="", encoding=bytes(1024), chip=b"")),
-    ],
+    "spoiled", [bytes(512), b"\xff" * 512, np.ones(128, "<f4").tobytes(), b"short"]
 )
-def test_who_cant_be_read_is_left_out_and_the_others_are_followed(
+def test_what_cant_be_read_is_left_out_and_the_others_are_followed(
     following: Replica,
     gallery: Gallery,
     keys: Keys,
@@ -214,15 +223,18 @@ def test_who_cant_be_read_is_left_out_and_the_others_are_followed(
     wait_for: WaitFor,
     spoiled: bytes,
 ) -> None:
-    # Given a photo of Ada's that something else has spoiled
+    # Given an encoding of Ada's that something else has spoiled
     ada = gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
-    gallery.client.hset(keys.gallery_photos(ada.id), photo(2).digest, spoiled)
+    gallery.client.setrange(keys.gallery_rows(f"{ENCODER}:0"), 8, spoiled)
 
-    # If she and Ben change, I expect Ben alone to be known
+    # If she and Ben change, I expect only the others to be known, whoever reads
     gallery.enrol("Ada", [photo(3)], encoder=ENCODER)
     gallery.enrol("Ben", [photo(4)], encoder=ENCODER)
-    wait_for(lambda: names(following) == ["Ben"], timeout_s=1)
+    wait_for(lambda: len(following.view.index) == 2, timeout_s=1)
     assert following.view.position == gallery.position()
+    assert len(following.view.index.people()[ada.id]) == 1
+    following.load()
+    assert len(following.view.index) == 2
 
 
 def test_a_follower_outlives_its_connection(
@@ -287,3 +299,146 @@ def test_a_command_reads_the_gallery_without_a_trace(
     reader.load()
     assert sorted(client.keys()) == before
     assert {person: rows.shape for person, rows in reader.encodings().items()} == {ada.id: (2, 128)}
+
+
+def copied(client: redis.Redis) -> dict[bytes, bytes]:
+    return {key: client.dump(key) for key in client.scan_iter()}
+
+
+def restore(client: redis.Redis, copy: dict[bytes, bytes]) -> None:
+    """All of Redis is again what it was when it was copied."""
+    with client.pipeline() as pipe:
+        pipe.flushdb()
+        for key, value in copy.items():
+            pipe.restore(key, 0, value)
+        pipe.execute()
+
+
+def test_a_flushed_redis_is_noticed(
+    following: Replica, gallery: Gallery, photo: PhotoOf, wait_for: WaitFor
+) -> None:
+    gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
+    wait_for(lambda: names(following) == ["Ada"], timeout_s=1)
+    gallery.client.flushdb()
+    wait_for(lambda: len(following.view.index) == 0, timeout_s=2)
+    gallery.enrol("Ben", [photo(2)], encoder=ENCODER)
+    wait_for(lambda: names(following) == ["Ben"], timeout_s=1)
+
+
+@pytest.mark.parametrize("changed_since", [False, True])
+def test_one_restored_from_a_copy_is_noticed_and_never_mixed(
+    following: Replica, gallery: Gallery, photo: PhotoOf, wait_for: WaitFor, changed_since: bool
+) -> None:
+    # Given a follower that is ahead of a copy in which Ada is not removed and Ben not enrolled
+    gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
+    copy = copied(gallery.client)
+    gallery.remove("Ada")
+    gallery.enrol("Ben", [photo(2)], encoder=ENCODER)
+    wait_for(lambda: names(following) == ["Ben"], timeout_s=1)
+
+    # If the copy takes the place of the truth, and perhaps goes on at once
+    restore(gallery.client, copy)
+    if changed_since:
+        gallery.enrol("Cleo", [photo(3)], encoder=ENCODER)
+
+    # I expect exactly who is enrolled now
+    wait_for(lambda: names(following) == ["Ada"] + ["Cleo"] * changed_since, timeout_s=2)
+    assert following.view.position == gallery.position()
+
+
+def test_who_is_behind_a_trimmed_log_reads_anew(
+    replica: Replica, gallery: Gallery, photo: PhotoOf
+) -> None:
+    replica.load()
+    for i in range(20):
+        gallery.enrol(f"Person {i}", [photo(i)], encoder=ENCODER)
+    gallery.client.xtrim(gallery.keys.gallery_log, maxlen=3, approximate=False)
+    replica.step(block_ms=1)
+    assert len(replica.view.index) == 20
+    assert replica.view.position == gallery.position()
+
+
+def test_very_many_changes_are_read_at_once(
+    replica: Replica, gallery: Gallery, photo: PhotoOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.replica.MOST_APPLIED", 3)
+    replica.load()
+    for i in range(8):
+        gallery.enrol(f"Person {i}", [photo(i)], encoder=ENCODER)
+    gallery.remove("Person 0")
+    replica.step(block_ms=1)
+    assert names(replica) == [f"Person {i}" for i in range(1, 8)]
+    assert replica.view.position == gallery.position()
+
+
+def test_erased_rows_of_a_large_gallery_leave_memory_aside(
+    replica: Replica,
+    gallery: Gallery,
+    photo: PhotoOf,
+    wait_for: WaitFor,
+    client: redis.Redis,
+    keys: Keys,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a large gallery, as codes are made for
+    monkeypatch.setattr(searched, "EXACT", 10)
+    for i in range(40):
+        gallery.enrol(f"Person {i}", [photo(i)], encoder=ENCODER)
+    replica.load()
+
+    # If one is removed, they are masked at once, and it is said that they are not yet gone
+    gallery.remove("Person 7")
+    before = replica.view.position
+    replica.step(block_ms=1)
+    assert nearest(replica, photo(7).numbers) != "Person 7"
+    (applied,) = followers(client, keys)
+    assert (applied.position, applied.forgotten) == (gallery.position(), before)
+    assert replica.view.index.masked == 1
+
+    # while the index is built anew, changes go on
+    gallery.enrol("New", [photo(100)], encoder=ENCODER)
+    replica.step(block_ms=1)
+    assert nearest(replica, photo(100).numbers) == "New"
+
+    # and in the end nothing of theirs is there
+    def forgotten() -> bool:
+        replica.step(block_ms=1)
+        return followers(client, keys)[0].forgotten == gallery.position()
+
+    wait_for(forgotten)
+    assert replica.view.index.masked == 0
+    assert nearest(replica, photo(100).numbers) == "New"
+    assert len(replica.view.index) == 40
+    rows = np.concatenate([part.rows.encodings for part in replica.view.index._parts])
+    assert not np.any(np.all(np.isclose(rows, photo(7).numbers), axis=1))
+
+
+def test_rules_and_faces_that_are_not_theirs_are_followed_and_loaded(
+    replica: Replica, gallery: Gallery, photo: PhotoOf
+) -> None:
+    replica.load()
+    ada = gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
+    ben = gallery.enrol("Ben", [photo(2)], encoder=ENCODER)
+    gallery.describe("Ada", ignored=True)
+    gallery.rule_out("Ben", [photo(3), photo(4)], encoder=ENCODER)
+    for read in (lambda: replica.step(block_ms=1), replica.load):
+        read()
+        view = replica.view
+        assert view.is_ignored(ada.id) and not view.is_ignored(ben.id)
+        assert view.negatives[ben.id].shape == (2, 128)
+        assert len(view.index) == 2
+
+    gallery.describe("Ada", ignored=False)
+    gallery.remove("Ben")
+    replica.step(block_ms=1)
+    assert (dict(replica.view.rules), dict(replica.view.negatives)) == ({}, {})
+
+
+def test_workers_that_ended_are_no_longer_listed(
+    replica: Replica, client: redis.Redis, keys: Keys
+) -> None:
+    replica.load()
+    assert [one.worker for one in followers(client, keys)] == ["one"]
+    client.delete(keys.applied("one"))
+    assert followers(client, keys) == []
+    assert client.smembers(keys.workers) == set()

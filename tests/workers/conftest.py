@@ -21,14 +21,17 @@ from facetrail.children import end
 from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.events import MatchEvent, Person, parse
 from facetrail.store import Keys, connect
-from facetrail.wire import TASK, Encoder, FaceChip, Message, Quality, TrackEnded
+from facetrail.wire import TASK, Encoder, Encodings, FaceChip, Message, Quality, TrackEnded
 from index.enrolment import Enroller
 from index.face_index import Candidate
+from index.followers import followers
 from index.gallery import Gallery
 from ingest.faces.align import align
 from ingest.faces.face import Detector, Picture
+from workers.call import Context
 from workers.recognise import Judgement
-from workers.vote import Context, Votes
+from workers.strangers import Strangers
+from workers.vote import Votes
 
 CONFIRM, UNKNOWN = 3, 5
 EPOCH = 1_800_000_000_000
@@ -37,8 +40,9 @@ BEGAN = EPOCH * 1_000_000
 
 ADA = Person(id="a0", name="Ada", external_id="emp-7")
 BEN = Person(id="b0", name="Ben")
+ENCODER = "dlib_resnet@55533b28"
 CONTEXT = Context(
-    encoder="dlib_resnet@55533b28",
+    encoder=ENCODER,
     threshold=0.37,
     index_position="7-0",
     people={person.id: person for person in (ADA, BEN)},
@@ -87,11 +91,21 @@ def ended(sent: int, **changes: object) -> TrackEnded:
     return msgspec.structs.replace(made, **changes)
 
 
-def saying(person: Person | None, weight: float = 0.5) -> Judgement:
-    """A judgement for that person, or for nobody."""
+def face(number: int, *, turned: float = 0.0) -> Encodings:
+    """Somebody's encoding, `(128,)`. turned: distance to the same face seen best, about."""
+    made = np.eye(128, dtype=np.float32)[number] + turned * np.eye(128, dtype=np.float32)[127]
+    return made / np.linalg.norm(made)
+
+
+def saying(
+    person: Person | None, weight: float = 0.5, encoding: Encodings | None = None
+) -> Judgement:
+    """A judgement for that person, or for nobody; of face 0, unless another is given."""
+    shown = face(0) if encoding is None else encoding
     if person is None:
-        return Judgement(None, None, None, None, weight)
-    return Judgement(person.id, Candidate(person.id, 0.25), Candidate("c0", 0.5), 0.25, weight)
+        return Judgement(None, None, None, None, weight, shown)
+    nearest, second = Candidate(person.id, 0.25), Candidate("c0", 0.5)
+    return Judgement(person.id, nearest, second, 0.25, weight, shown)
 
 
 def count(votes: Votes, made: list[FaceChip], person: Person | None, weight: float = 0.5) -> None:
@@ -109,9 +123,11 @@ def votes_of(client: redis.Redis, keys: Keys) -> VotesOf:
             "unknown": UNKNOWN,
             "history": 1000,
             "snapshot_ttl_s": 100,
+            "unknown_ttl_s": 1000,
             "redelivery_s": 5,
         }
-        return Votes(client, keys, worker=worker, **(options | changes))
+        strangers = Strangers(client, keys, encoder=ENCODER)
+        return Votes(client, keys, worker=worker, strangers=strangers, **(options | changes))
 
     return made
 
@@ -185,10 +201,9 @@ class Site:
 
     def applied(self, worker: subprocess.Popen[bytes]) -> str | None:
         """The position of the gallery's log that the worker has applied."""
-        for key in self.client.keys(self.keys.applied(f"{name_of(worker)}-*")):
-            found = self.client.get(key)
-            return found.decode() if found else None
-        return None
+        every = followers(self.client, self.keys)
+        own = [one.position for one in every if one.worker.startswith(f"{name_of(worker)}-")]
+        return own[0] if own else None
 
     def send(self, *items: FaceChip | TrackEnded) -> None:
         self.send_body(bytes(Message(items=items)))

@@ -53,7 +53,7 @@ def test_a_gallery_is_not_forced_to_another(here: Path) -> None:
         chosen(RETAIL, settings(here, "dlib_resnet"))
     assert str(caught.value) == (
         f"FACETRAIL_ENCODER=dlib_resnet, but the gallery belongs to encoder {RETAIL}: unset it, "
-        "or remove the gallery's people first"
+        "or move the gallery with `facetrail people re-encode`"
     )
 
 

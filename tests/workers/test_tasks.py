@@ -25,6 +25,7 @@ from index.replica import Replica
 from tests.workers.conftest import CONFIRM, EPOCH, UNKNOWN, chip, ended, jpeg
 from workers.__main__ import sweep
 from workers.batcher import Batcher
+from workers.strangers import Strangers
 from workers.tasks import Service, register
 from workers.vote import Votes
 
@@ -57,8 +58,11 @@ class House:
         replica = Replica(self.client, self.keys, worker="one", encoder=self.encoder.id)
         replica.load()
         options = {"confirm": CONFIRM, "unknown": UNKNOWN, "history": 1000}
-        limits = {"snapshot_ttl_s": 100, "redelivery_s": 5}
-        votes = Votes(self.client, self.keys, worker="one", **options, **limits)
+        limits = {"snapshot_ttl_s": 100, "unknown_ttl_s": 100, "redelivery_s": 5}
+        strangers = Strangers(self.client, self.keys, encoder=self.encoder.id)
+        votes = Votes(
+            self.client, self.keys, worker="one", strangers=strangers, **options, **limits
+        )
         batcher = Batcher(self.encoder.encode, size=8, wait_s=0.001)
         self.service = Service(
             client=self.client,
@@ -262,7 +266,7 @@ def test_the_sweep_outlives_a_redis_that_refuses(
     thread = threading.Thread(target=sweep, args=(house.service,))
     thread.start()
     house.take(*(fresh(i) for i in range(1, 4)))
-    wait_for(lambda: "votes not swept" in capsys.readouterr().out)
+    wait_for(lambda: "nothing swept" in capsys.readouterr().out)
 
     # If it is mended, I expect what is due to be closed
     house.client.delete(house.keys.closing_tracks)

@@ -206,12 +206,19 @@ def test_nothing_of_a_closed_track_stays_for_ever(
     assert kinds(said()) == ["person_enter", "person_exit"]
     run(votes, [chip(1), ended(CONFIRM)])  # too late, or after the sweep the first end
 
-    # I expect all that stays to begin with our prefix and to have an end, but for the events
+    # I expect all that stays to begin with our prefix and to have an end, but for the events and
+    # their places
     everything = set(client.scan_iter())
-    lasting = {key for key in everything if client.ttl(key) == -1}
+    lasting = {key.decode() for key in everything if client.ttl(key) == -1} - {keys.counters}
     assert all(key.startswith(keys.prefix.encode()) for key in everything)
-    assert lasting - {keys.counters.encode()} == {keys.events.encode()}
+    kept = {keys.sightings, keys.sighting_encodings, keys.sighting_ends, keys.sightings_of(ADA.id)}
+    assert lasting == {keys.events, keys.seen(ADA.id)} | kept
     assert max(client.ttl(key) for key in everything) <= 86_400
+
+    # and the sighting to end with its time
+    client.zincrby(keys.sighting_ends, -101_000, f"lobby/{EPOCH}/1/{ADA.id}")
+    votes.sweep()
+    assert not client.exists(*kept)
 
 
 def test_an_open_track_lasts_an_hour_at_most(votes: Votes, client: redis.Redis, keys: Keys) -> None:

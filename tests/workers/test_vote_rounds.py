@@ -90,3 +90,39 @@ def test_naming_an_ended_track_shortens_its_wait_and_a_second_end_does_not_prolo
 
     # I expect her exit after the short wait
     assert kinds(said()) == ["person_enter", "person_exit"]
+
+
+def test_one_who_is_named_by_the_end_of_a_track_leaves_the_unknown_first(
+    votes_of: VotesOf, said: Said
+) -> None:
+    # Given a worker that wants more chips for a name than the one that hears of the end
+    careful, quick = votes_of(confirm=9), votes_of()
+    count(careful, chips(UNKNOWN), None, weight=0.1)
+    made = chips(UNKNOWN + CONFIRM)[UNKNOWN:]
+    count(careful, made, ADA, weight=0.9)
+    assert kinds(said()) == ["unknown_enter"]
+
+    quick.end(ended(UNKNOWN + CONFIRM))
+
+    assert kinds(said()) == ["unknown_enter", "unknown_exit", "person_enter", "person_exit"]
+    assert said()[1].captured_at == "2027-01-15T08:00:01.600000Z"  # of the last chip
+
+
+def test_a_vote_of_the_version_before_is_ended_by_this_one(
+    votes: Votes, said: Said, client: redis.Redis, keys: Keys
+) -> None:
+    # Given the vote of a stranger whose chips each named somebody, as 0.1.0 wrote it
+    track = f"lobby/{EPOCH}/1"
+    facts = (
+        f'{{"camera":"lobby","zones":[],"stream_epoch":{EPOCH},"track":1,"threshold":0.37,'
+        f'"runner_up":{{"id":"c0","similarity":0.5}},"worker":"old","snapshot":"{track}/a0"}}'
+    )
+    fields = {"state": "unknown", "n": "5", "judged": "5", "total": "5", "count:a0": "2"}
+    fields |= {"weight:a0": "2", "best:a0": "1", "facts:a0": facts, "named:a0": "{}"}
+    client.hset(keys.vote(track), mapping=fields | {"captured:a0": "2027-01-15T08:00:00.000000Z"})
+    client.setrange(keys.counted(track), 0, b"\x7c")
+
+    votes.end(ended(UNKNOWN))
+
+    (event,) = said()
+    assert (event.type, event.unknown, event.snapshot) == ("unknown_exit", None, f"{track}/a0")

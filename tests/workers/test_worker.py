@@ -72,6 +72,9 @@ def test_chips_of_someone_enrolled_become_their_name(
 def test_a_face_of_nobody_enrolled_is_unknown(worker: Site, wait_for: WaitFor) -> None:
     events = show(worker, jpeg(), wait_for, chips=5)
     assert words(events) == [("unknown_enter", None), ("unknown_exit", None)]
+    again = show(worker, jpeg(), wait_for, chips=5)
+    assert len({event.unknown for event in (*events, *again)}) == 1
+    assert str(events[0].unknown).startswith("unknown-")
 
 
 GARBAGE = {

@@ -60,7 +60,7 @@ def _chosen(own: str | None, settings: Settings) -> tuple[str, Entry | OwnEncode
         if own not in (None, found.id):
             raise EncoderMismatch(
                 f"FACETRAIL_ENCODER={wanted}, but the gallery belongs to encoder {own}: unset it, "
-                "or remove the gallery's people first"
+                "or move the gallery with `facetrail people re-encode`"
             )
         return wanted, found
     if own is not None:

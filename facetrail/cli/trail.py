@@ -1,0 +1,63 @@
+"""`facetrail trail`: the way somebody went, camera by camera."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+
+import msgspec
+
+from facetrail.cli.people import open_gallery
+from facetrail.cli.since import shown, since_time
+from facetrail.errors import NoSuchPerson
+from facetrail.settings import Settings
+from facetrail.sightings import is_stranger
+from facetrail.store import answered
+from facetrail.trail import Visit, events_of, visits
+from index.gallery import Gallery
+
+
+def run(settings: Settings, who: str, *, since: str | None, as_json: bool) -> None:
+    """Prints visits in order of time. who: a name, or a stranger's id.
+
+    Raises BadSettings, NoSuchPerson, RedisAway.
+    """
+    earliest = since_time(since)
+    gallery = open_gallery(settings)
+    with answered(gallery.client):
+        owner = _owner(gallery, who)
+        found = visits(events_of(gallery.client, gallery.keys, owner))
+    recent = [visit for visit in found if earliest is None or _newest(visit) >= earliest]
+    for visit in recent:
+        sys.stdout.write((msgspec.json.encode(visit).decode() if as_json else _line(visit)) + "\n")
+    if not recent:
+        print(f"{who} was not seen", file=sys.stderr)
+
+
+def _owner(gallery: Gallery, who: str) -> str:
+    """The id of a person or a stranger."""
+    if not is_stranger(who):
+        return gallery.named(who).id
+    client, keys = gallery.client, gallery.keys
+    if named := client.get(keys.named_stranger(who)):
+        return str(named.decode())
+    if not client.exists(keys.seen(who), keys.sightings_of(who)):
+        raise NoSuchPerson(f"there is no stranger {who!r}: `facetrail unknowns list` shows who is")
+    return who
+
+
+def _newest(visit: Visit) -> datetime:
+    return datetime.fromisoformat(visit.left_at or visit.entered_at or "")
+
+
+def _line(visit: Visit) -> str:
+    entered = shown(visit.entered_at) if visit.entered_at else "before"
+    zones = f" ({', '.join(visit.zones)})" if visit.zones else ""
+    line = f"{entered:<19}  {visit.camera}{zones}"
+    if visit.left_at is None:
+        line += ", has not left"
+    else:
+        line += f", left {shown(visit.left_at)}"
+    if visit.seconds is not None:
+        line += f" after {visit.seconds:.1f} s"
+    return line + (f", as {visit.unknown}" if visit.unknown else "")

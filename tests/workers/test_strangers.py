@@ -1,0 +1,358 @@
+"""A stranger has one id at every camera, whoever asks, and however often."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+import numpy as np
+import pytest
+import redis
+
+from facetrail.sightings import every, hand_over, of
+from facetrail.store import Keys
+from facetrail.wire import Encodings
+from tests.workers.conftest import (
+    ADA,
+    CONFIRM,
+    CONTEXT,
+    ENCODER,
+    EPOCH,
+    UNKNOWN,
+    Said,
+    VotesOf,
+    chip,
+    chips,
+    ended,
+    face,
+    kinds,
+    saying,
+)
+from workers import strangers
+from workers.strangers import Found, Strangers
+from workers.vote import PATIENCE_MS, SILENT_S, Votes
+
+
+class Dies(Strangers):
+    """Of a worker that dies between the script's answer and the next call."""
+
+    def nearest(self, encoding: Encodings, *, encoder: str, threshold: float) -> Found:
+        raise RuntimeError("killed")
+
+
+def pass_through(
+    votes: Votes, encoding: Encodings, *, track: int = 1, camera: str = "lobby"
+) -> None:
+    """Somebody unknown comes and goes."""
+    made = chips(UNKNOWN, track=track, camera=camera)
+    votes.count(made, [saying(None, 0.5, encoding)] * UNKNOWN, CONTEXT)
+    votes.end(ended(UNKNOWN, track=track, camera=camera))
+
+
+def ids(said: Said) -> list[str | None]:
+    """Of those who came, in their order."""
+    return [event.unknown for event in said() if event.type == "unknown_enter"]
+
+
+@pytest.fixture
+def index(client: redis.Redis, keys: Keys) -> Strangers:
+    return Strangers(client, keys, encoder=ENCODER)
+
+
+def who(index: Strangers, encoding: Encodings) -> str | None:
+    return index.nearest(encoding, encoder=ENCODER, threshold=0.37).stranger
+
+
+def test_enter_and_exit_say_one_id(votes: Votes, said: Said) -> None:
+    pass_through(votes, face(0))
+    enter, leave = said()
+    assert enter.unknown == leave.unknown
+    assert re.fullmatch(r"unknown-[0-9a-f]{4}", str(enter.unknown))
+    assert (enter.person, leave.person) == (None, None)
+
+
+def test_who_comes_back_at_another_camera_has_the_same_id_and_others_have_others(
+    votes_of: VotesOf, said: Said
+) -> None:
+    pass_through(votes_of("one"), face(0))
+    pass_through(votes_of("two"), face(0, turned=0.3), camera="yard")
+    pass_through(votes_of("two"), face(1), camera="yard", track=2)
+    pass_through(votes_of("one"), face(1, turned=0.2), track=3)
+    first, again, other, other_again = ids(said)
+    assert first == again != other == other_again
+
+
+def test_the_threshold_of_the_chip_decides(votes: Votes, said: Said) -> None:
+    pass_through(votes, face(0))
+    near = face(0, turned=0.3)
+    strict = msgspec.structs.replace(CONTEXT, threshold=0.1)
+    made = chips(UNKNOWN, track=2)
+    votes.count(made, [saying(None, 0.5, near)] * UNKNOWN, strict)
+    first, other = ids(said)
+    assert first != other
+
+
+def test_two_workers_who_meet_a_new_stranger_at_once_give_one_id(
+    votes_of: VotesOf, said: Said
+) -> None:
+    # Given two workers, and twenty strangers who each come to two cameras at one moment
+    workers = {"lobby": votes_of("one"), "yard": votes_of("two")}
+    meet = threading.Barrier(2)
+
+    def watch(camera: str) -> None:
+        for number in range(20):
+            meet.wait(10)
+            pass_through(workers[camera], face(number), track=number + 1, camera=camera)
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(watch, camera) for camera in workers]:
+            done.result(60)
+
+    given = {(event.camera, event.track): event.unknown for event in said()}
+    assert len(said()) == 80 and len(given) == 40
+    for track in range(1, 21):
+        assert given["lobby", track] == given["yard", track] is not None
+    assert len(set(given.values())) == 20
+
+
+def test_an_id_that_is_taken_gets_longer(
+    votes: Votes, said: Said, client: redis.Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given dice that always show the same
+    monkeypatch.setattr("workers.vote.secrets.token_hex", lambda _: "7f3a2b1c0d9e8f70")
+    for number in range(3):
+        pass_through(votes, face(number), track=number + 1)
+    assert ids(said) == ["unknown-7f3a", "unknown-7f3a2", "unknown-7f3a2b"]
+    assert {kept.sighting.stranger for kept in every(client, keys)} == set(ids(said))
+
+
+def died(votes_of: VotesOf, client: redis.Redis, keys: Keys) -> Votes:
+    votes = votes_of("dead")
+    votes._strangers = Dies(client, keys, encoder=ENCODER)
+    return votes
+
+
+@pytest.mark.parametrize("by", ["chip", "again", "end", "due", "orphan"])
+def test_whoever_calls_next_goes_on_for_a_worker_that_died(
+    by: str,
+    votes_of: VotesOf,
+    said: Said,
+    later: Callable[[float], None],
+    client: redis.Redis,
+    keys: Keys,
+) -> None:
+    # Given a worker that dies when it is asked for an id
+    made, judged = chips(UNKNOWN), [saying(None)] * UNKNOWN
+    dead = died(votes_of, client, keys)
+    with pytest.raises(RuntimeError):
+        dead.count(made, judged, CONTEXT)
+    assert said() == []
+    if by == "due":
+        with pytest.raises(RuntimeError):
+            dead.end(ended(UNKNOWN + 1))
+        assert said() == []
+
+    # If another hears of the track in any way
+    other = votes_of("other")
+    if by == "chip":
+        other.count([chip(UNKNOWN + 1)], [saying(None)], CONTEXT)
+    elif by == "again":
+        other.count(made, judged, CONTEXT)
+    elif by == "end":
+        other.end(ended(UNKNOWN))
+    else:
+        later(SILENT_S + PATIENCE_MS)
+        other.sweep()
+
+    # I expect it to be said once, and the same stranger to be known
+    left = by in ("end", "due", "orphan")
+    assert kinds(said()) == ["unknown_enter", "unknown_exit"][: 1 + left]
+    assert ids(said)[0] is not None
+    other.sweep()
+    pass_through(other, face(0), track=2)
+    assert len(set(ids(said))) == 1
+    assert len({event.id for event in said()}) == len(said())
+
+
+def test_the_last_chip_closes_a_track_whose_worker_died(
+    votes_of: VotesOf, said: Said, client: redis.Redis, keys: Keys
+) -> None:
+    dead = died(votes_of, client, keys)
+    dead.end(ended(UNKNOWN))
+    made, judged = chips(UNKNOWN), [saying(None)] * UNKNOWN
+    with pytest.raises(RuntimeError):
+        dead.count(made, judged, CONTEXT)
+    votes_of("other").count(made, judged, CONTEXT)
+    assert kinds(said()) == ["unknown_enter", "unknown_exit"]
+
+
+def test_a_better_shot_is_what_others_are_compared_with(
+    votes: Votes, said: Said, index: Strangers
+) -> None:
+    # Given a stranger whom an index knows by now
+    votes.count(chips(UNKNOWN), [saying(None, 0.3, face(5))] * UNKNOWN, CONTEXT)
+    assert [who(index, face(5))] == ids(said)
+
+    # If a better shot comes, and a worse one
+    votes.count([chip(UNKNOWN + 1)], [saying(None, 0.9, face(0))], CONTEXT)
+    votes.count([chip(UNKNOWN + 2)], [saying(None, 0.1, face(6))], CONTEXT)
+    assert [who(index, face(number)) for number in (0, 5, 6)] == [*ids(said), None, None]
+
+
+def test_encodings_of_another_encoder_are_not_compared(
+    votes: Votes, said: Said, index: Strangers, client: redis.Redis, keys: Keys
+) -> None:
+    other = msgspec.structs.replace(CONTEXT, encoder="retail0095@00000000")
+    votes.count(chips(UNKNOWN), [saying(None)] * UNKNOWN, other)
+    votes.count(chips(UNKNOWN, track=2), [saying(None)] * UNKNOWN, CONTEXT)
+    first, second = ids(said)
+    assert first is not None and second is not None and first != second
+    assert who(index, face(0)) == second
+    theirs = Strangers(client, keys, encoder="retail0095@00000000")
+    found = theirs.nearest(face(0), encoder="retail0095@00000000", threshold=0.37)
+    assert found.stranger == first
+
+
+def test_few_of_each_stranger_are_searched_and_the_newest(
+    votes: Votes, index: Strangers, client: redis.Redis, keys: Keys
+) -> None:
+    for track in range(1, strangers.MOST_EACH + 4):
+        pass_through(votes, face(0), track=track)
+        who(index, face(0))
+    assert len(index) == strangers.MOST_EACH
+    anew = Strangers(client, keys, encoder=ENCODER)
+    anew.load()
+    assert len(anew) == strangers.MOST_EACH
+    assert len(list(every(client, keys))) == strangers.MOST_EACH + 3
+
+
+def test_a_stranger_of_whom_nothing_is_left_is_new(
+    votes: Votes, said: Said, index: Strangers, client: redis.Redis, keys: Keys
+) -> None:
+    pass_through(votes, face(0))
+    (first,) = ids(said)
+    assert who(index, face(0)) == first
+    client.zincrby(keys.sighting_ends, -2_000_000, f"lobby/{EPOCH}/1/unknown")
+    votes.sweep()
+    assert who(index, face(0)) is None and len(index) == 0
+    pass_through(votes, face(0), track=2)
+    assert ids(said)[1] not in (None, first)
+
+
+def test_an_index_that_missed_entries_is_read_anew(
+    votes: Votes, said: Said, index: Strangers, client: redis.Redis, keys: Keys
+) -> None:
+    # Given an index that stands at an entry which was trimmed, with others behind it
+    pass_through(votes, face(0))
+    assert who(index, face(0)) is not None
+    for number in range(1, 4):
+        pass_through(votes, face(number), track=number + 1)
+    client.xtrim(keys.strangers_log, maxlen=1, approximate=False)
+    assert [who(index, face(number)) for number in range(4)] == ids(said)
+
+
+def test_an_index_of_a_redis_that_was_flushed_is_read_anew(
+    votes: Votes, said: Said, index: Strangers, client: redis.Redis
+) -> None:
+    pass_through(votes, face(0))
+    (before,) = ids(said)
+    assert who(index, face(0)) == before
+    client.flushdb()
+
+    # I expect nobody to be known, at once and after others have come
+    assert who(index, face(0)) is None and len(index) == 0
+    pass_through(votes, face(1))
+    assert who(index, face(0)) is None and [who(index, face(1))] == ids(said)
+
+
+def test_an_index_of_a_redis_that_was_restored_is_read_anew(
+    votes: Votes, said: Said, index: Strangers, client: redis.Redis, keys: Keys
+) -> None:
+    # Given a copy of before the second of two strangers
+    pass_through(votes, face(0))
+    copy = {key: client.dump(key) for key in client.scan_iter()}
+    pass_through(votes, face(1), track=2)
+    first, second = ids(said)
+    assert [who(index, face(0)), who(index, face(1))] == [first, second]
+
+    # If it is restored, and another one comes
+    client.flushdb()
+    for key, value in copy.items():
+        client.restore(key, 0, value)
+    assert [who(index, face(0)), who(index, face(1))] == [first, None]
+    pass_through(votes, face(2), track=3)
+    assert [who(index, face(2))] == ids(said)[1:]
+    assert who(index, face(1)) is None
+
+
+def test_an_index_that_is_told_of_somebody_who_is_gone_ends_with_a_new_id(
+    votes: Votes, said: Said, client: redis.Redis, keys: Keys
+) -> None:
+    # Given a stranger whose places somebody deleted by hand, without a word in the log
+    pass_through(votes, face(0))
+    (first,) = ids(said)
+    client.delete(keys.sightings_of(str(first)), keys.seen(str(first)))
+    pass_through(votes, face(0), track=2)
+    assert ids(said)[1] is not None and len(said()) == 4
+
+
+def test_an_unreadable_encoding_is_left_out(
+    votes: Votes, said: Said, index: Strangers, client: redis.Redis, keys: Keys
+) -> None:
+    pass_through(votes, face(0))
+    pass_through(votes, face(1), track=2)
+    spoilt = np.full(128, np.nan, "<f4").tobytes()
+    client.hset(keys.sighting_encodings, f"lobby/{EPOCH}/1/unknown", spoilt)
+    client.hset(keys.sightings, f"lobby/{EPOCH}/3/unknown", "no JSON")
+    client.hset(keys.sighting_encodings, f"lobby/{EPOCH}/3/unknown", spoilt)
+    index.load()
+    assert len(index) == 1 and who(index, face(1)) == ids(said)[1]
+
+
+def test_a_stranger_with_a_name_is_none_and_their_open_track_is_the_person_s(
+    votes: Votes, said: Said, index: Strangers, client: redis.Redis, keys: Keys
+) -> None:
+    # Given a stranger who is there still
+    pass_through(votes, face(0))
+    made = chips(UNKNOWN + 1, track=2)
+    votes.count(made[:UNKNOWN], [saying(None)] * UNKNOWN, CONTEXT)
+    first, again = ids(said)
+    assert first == again and first is not None
+
+    # If somebody says who it is
+    assert hand_over(client, keys, first, ADA.id) == 2
+    assert who(index, face(0)) is None
+    votes.count(made[UNKNOWN:], [saying(None, 0.9)], CONTEXT)
+    votes.end(ended(UNKNOWN + 1, track=2))
+
+    # I expect both sightings and all events to be hers
+    hers = of(client, keys, ADA.id)
+    assert {(kept.sighting.track, kept.sighting.person) for kept in hers} == {(1, "a0"), (2, "a0")}
+    assert {kept.sighting.stranger for kept in hers} == {None}
+    assert client.zcard(keys.seen(ADA.id)) == len(said()) == 4
+    assert not client.exists(keys.sightings_of(first), keys.seen(first))
+    assert said()[-1].type == "unknown_exit"
+
+
+def test_an_open_track_of_a_stranger_who_was_named_and_erased_keeps_nothing(
+    votes: Votes, said: Said, client: redis.Redis, keys: Keys
+) -> None:
+    votes.count(chips(UNKNOWN), [saying(None)] * UNKNOWN, CONTEXT)
+    (stranger,) = ids(said)
+    hand_over(client, keys, str(stranger), ADA.id)
+    client.set(keys.erased(ADA.id), 1)
+    votes.end(ended(UNKNOWN))
+    assert kinds(said()) == ["unknown_enter", "unknown_exit"]
+    assert list(every(client, keys)) == []
+    assert not list(client.scan_iter("*snapshot:*"))
+
+
+def test_strangers_and_people_do_not_mix(votes: Votes, said: Said, index: Strangers) -> None:
+    votes.count(chips(CONFIRM), [saying(ADA, 0.5, face(0))] * CONFIRM, CONTEXT)
+    votes.end(ended(CONFIRM))
+    assert who(index, face(0)) is None
+    pass_through(votes, face(0), track=2)
+    assert who(index, face(0)) == ids(said)[0] is not None

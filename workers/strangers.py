@@ -1,0 +1,136 @@
+"""Is this a stranger we have seen before? A worker's index of unknown sightings.
+
+It follows a log of strangers whose encodings changed, and only when it is asked something: an
+entry says who, never what, so that applying it twice or late ends in the same state. Each names
+the one before it; who finds a gap, as after a flushed or restored Redis, reads everything anew.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import redis
+import structlog
+
+from facetrail.sightings import Kept, every, of
+from facetrail.store import Keys
+from facetrail.wire import Encodings
+from index.aside import Rebuilding
+from index.face_index import FaceIndex
+from index.rows import NOBODY
+
+#: Of each stranger the newest so many are searched.
+MOST_EACH = 8
+#: The place before the first entry of the log.
+START = "0-0"
+#: An encoding is of length 1; one that is off by more, or not a number, spoils a search.
+OFF_LENGTH = 1e-3
+NOT_ONE = np.zeros(128, np.float32)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The stranger's id, None for one who is new. position: of the log that was searched."""
+
+    stranger: str | None
+    position: str
+
+
+class Strangers:
+    """Unknown people by their encodings. encoder: the id of those that can be compared."""
+
+    def __init__(self, client: redis.Redis, keys: Keys, *, encoder: str) -> None:
+        self._client = client
+        self._keys = keys
+        self._encoder = encoder
+        self._lock = threading.Lock()
+        self._index = FaceIndex([], NOBODY)
+        self._rebuilding: Rebuilding | None = None
+        self._position: str | None = None
+
+    def nearest(self, encoding: Encodings, *, encoder: str, threshold: float) -> Found:
+        """The nearest stranger up to a distance, among all that were told of by now.
+
+        encoding: float32 `(128,)`. Of another encoder than ours it is nobody's.
+        """
+        with self._lock:
+            position = self._follow()
+            index = self._index
+        found = index.search(encoding[None])[0] if encoder == self._encoder else []
+        near = found[0].person if found and found[0].distance <= threshold else None
+        return Found(near, position)
+
+    def load(self) -> None:
+        """Reads everything, so that the first question need not wait."""
+        with self._lock:
+            self._load()
+
+    def __len__(self) -> int:
+        """Encodings that are searched."""
+        return len(self._index)
+
+    def _follow(self) -> str:
+        """Applies what the log has; the position."""
+        if self._position is None:
+            return self._load()
+        with self._client.pipeline() as pipe:  # both at one moment
+            pipe.xread({self._keys.strangers_log: self._position})
+            pipe.xrevrange(self._keys.strangers_log, count=1)
+            streams, last = pipe.execute()
+        newest = _position(last)
+        entries = streams[0][1] if streams else []
+        if entries and entries[0][1].get(b"previous") == self._position.encode():
+            changed = {fields[b"stranger"].decode() for _, fields in entries}
+            self._apply({stranger: self._read(stranger) for stranger in changed})
+            self._position = newest
+        elif newest != self._position:
+            log.info("strangers read anew", position=self._position, newest=newest)
+            return self._load()
+        return newest
+
+    def _load(self) -> str:
+        # First: what changes meanwhile is applied again.
+        newest = _position(self._client.xrevrange(self._keys.strangers_log, count=1))
+        strangers: dict[str, list[Kept]] = {}
+        for kept in every(self._client, self._keys):
+            if kept.sighting.stranger is not None:
+                strangers.setdefault(kept.sighting.stranger, []).append(kept)
+        rows = {stranger: self._usable(kept) for stranger, kept in strangers.items()}
+        ids = [stranger for stranger, own in rows.items() for _ in own]
+        self._index = FaceIndex(ids, np.concatenate([NOBODY, *rows.values()]))
+        self._rebuilding = None
+        self._position = newest
+        return newest
+
+    def _read(self, stranger: str) -> Encodings:
+        return self._usable(of(self._client, self._keys, stranger, most=MOST_EACH))
+
+    def _usable(self, kept: Iterable[Kept]) -> Encodings:
+        """Float32 `(k, 128)`: the newest of our encoder."""
+        own = [one for one in kept if one.sighting.encoder == self._encoder]
+        newest = sorted(own, key=lambda one: one.sighting.last_at, reverse=True)[:MOST_EACH]
+        rows = np.stack([NOT_ONE, *(one.numbers for one in newest)])
+        good = np.abs(np.linalg.norm(rows, axis=1) - 1.0) < OFF_LENGTH
+        if int(np.sum(good)) < len(newest):
+            stranger = newest[0].sighting.stranger
+            log.error("unreadable among strangers, left out", stranger=stranger)
+        return np.asarray(rows[good], np.float32)
+
+    def _apply(self, changed: dict[str, Encodings]) -> None:
+        """A large index that has changed much is built anew aside."""
+        self._index = self._index.changed(changed)
+        if self._rebuilding is not None:
+            self._rebuilding.change(changed)
+            if (built := self._rebuilding.result()) is not None:
+                self._index, self._rebuilding = built, None
+        elif self._index.worn:
+            self._rebuilding = Rebuilding(self._index, self._position or START)
+
+
+def _position(last: list[tuple[bytes, dict[bytes, bytes]]]) -> str:
+    return last[0][0].decode() if last else START

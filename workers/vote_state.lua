@@ -1,0 +1,136 @@
+-- The vote of a track: read once, written through.
+-- `publish` of facetrail/publish.lua and facetrail/sightings.lua stand before this text.
+--
+-- KEYS: vote, counted, open, closing, events.
+-- ARGV[1]: msgpack of a call. Always: op, track, published_at, channel, published (start
+--   of the key that remembers an event), history, remember, keys (of facetrail/sightings.lua),
+--   person_ttl and unknown_ttl (seconds that pictures and sightings are kept; 0: none are),
+--   pictures (whether any are), confirm, unknown. Times are Redis's own: workers on many hosts
+--   need not agree.
+-- op 'chip': number, person ('' for nobody), named (JSON of the person, or null), weight,
+--   captured_at, facts (JSON object of what the event says of the face), runner_up (JSON of the
+--   second nearest, or null), shot (JSON object of what a sighting says of the face), ignored.
+--   ARGV[2]: the snapshot. ARGV[3]: the encoding. cmsgpack knows no bytes.
+-- op 'skip': number, of a chip that says nothing.
+-- op 'end': sent, ended_at, grace and patience (ms).
+-- op 'due': closes the vote if its time is up.
+-- op 'orphan': silent (ms); ends the appearance if nothing was heard of the track for so long.
+-- A call made again for a stranger, since the answer was one: stranger (an id, or 16 digits of
+--   which a new one is made), is_new, position (of the strangers' log, at which was searched).
+--
+-- The vote's fields. n: chips counted. sent: chips in all, once known. judged: chips that had a
+-- say. total: weight of those. state: open, unknown, known or closed. person: who, if known.
+-- hushed: they are not to be reported. stranger: the id of who is unknown. round: appearances
+-- that ended before, of one track. revision: of the updates said. said: weight of the chip in
+-- the last event. first, last: when the first chip was captured, and the last. And for each
+-- person, and '' for chips that name nobody: those of EACH.
+local EACH = {
+  'count', 'weight',
+  'best',  -- weight of the best chip, of which are facts, captured, named, runner_up,
+  'facts', 'captured', 'named', 'runner_up',
+  'shot', 'encoding',  -- and these, if a sighting may be kept
+  'ignored',
+}
+local KEPT_S = 3600      -- a vote nobody adds to
+local CLOSED_S = 600     -- a closed one, so that late chips are known as late
+local IMPROVES = 1.25    -- a best shot this much better is worth an update
+local call = cmsgpack.unpack(ARGV[1])
+local key, counted, open, closing, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local keys = call.keys
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local vote = {}
+local flat = redis.call('HGETALL', key)
+for i = 1, #flat, 2 do
+  vote[flat[i]] = flat[i + 1]
+end
+
+local function number(field)
+  return tonumber(vote[field] or '0')
+end
+
+local function set(field, value)
+  vote[field] = tostring(value)
+  redis.call('HSET', key, field, vote[field])
+end
+
+local function unset(field)
+  if vote[field] then
+    vote[field] = nil
+    redis.call('HDEL', key, field)
+  end
+end
+
+-- Full precision: tostring would keep 14 digits, and sums must not depend on their order.
+local function add(field, value)
+  vote[field] = redis.call('HINCRBYFLOAT', key, field, string.format('%.9f', value))
+end
+
+-- Everyone whom a chip has named.
+local function people()
+  local found = {}
+  for field in pairs(vote) do
+    local person = string.match(field, '^best:(.+)$')
+    if person then
+      table.insert(found, person)
+    end
+  end
+  return found
+end
+
+local function leader()
+  local best, most = nil, -1
+  for _, person in ipairs(people()) do
+    if number('weight:' .. person) > most then
+      best, most = person, number('weight:' .. person)
+    end
+  end
+  return best, most
+end
+
+-- Whose best chip shows somebody unknown: one that names nobody, unless each names somebody and
+-- they do not agree. Nothing if there is none.
+local function shot_of_nobody()
+  return vote['facts:'] and '' or leader()
+end
+
+-- Enters and exits of one appearance have one revision.
+local function round()
+  return number('round') + 1
+end
+
+-- The name of the picture and the sighting of a person, or of '' for who is unknown.
+local function named_after(person)
+  return call.track .. '/' .. (person == '' and 'unknown' or person)
+end
+
+local function picture_of(person)
+  return keys.snapshot .. named_after(person)
+end
+
+local function life_of(person)
+  return person == '' and call.unknown_ttl or call.person_ttl
+end
+
+local function is_erased(person)
+  return redis.call('EXISTS', keys.erased .. person) == 1
+end
+
+-- Nothing of somebody erased is said, whatever was counted: such a chip names nobody.
+local function forget_the_erased()
+  for _, person in ipairs(people()) do
+    if is_erased(person) then
+      for _, kind in ipairs(EACH) do
+        unset(kind .. ':' .. person)
+      end
+      redis.call('DEL', picture_of(person))
+    end
+  end
+  if vote.person and is_erased(vote.person) then
+    set('hushed', 1)
+  end
+  if call.op == 'chip' and call.person ~= '' and is_erased(call.person) then
+    call.person, call.named, call.ignored = '', 'null', false
+  end
+end

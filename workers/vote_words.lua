@@ -1,0 +1,174 @@
+-- What is said and kept of whoever a track shows. workers/vote_state.lua stands before this text.
+
+-- The person whom the stranger of this track has turned out to be, if somebody has named them.
+local function turned_out()
+  return vote.stranger and redis.call('GET', keys.named_stranger .. vote.stranger) or nil
+end
+
+local function picture_name(person)
+  local name = named_after(person)
+  return redis.call('EXISTS', keys.snapshot .. name) == 1 and json(name) or 'null'
+end
+
+local function runner_up(person)
+  local found = vote['runner_up:' .. person] or 'null'
+  return found ~= 'null' and not is_erased(cjson.decode(found).id) and found or 'null'
+end
+
+-- An event of a person, '' for somebody unknown, once for each revision.
+local function say(type, person, revision, captured_at)
+  local id = call.track .. '/' .. type .. '/' .. revision
+  local named, stranger, owner = 'null', nil, person
+  if person ~= '' then
+    named = vote['named:' .. person]
+  else
+    stranger, owner = vote.stranger, turned_out() or vote.stranger
+  end
+  local event = '{"id":' .. cjson.encode(id) .. ',"sequence":"","schema":1,"type":"' .. type
+    .. '","captured_at":"' .. captured_at .. '","published_at":"' .. call.published_at
+    .. '","person":' .. named .. ',"unknown":' .. json(stranger) .. ',"snapshot":'
+    .. picture_name(person) .. ',"runner_up":' .. runner_up(person) .. ','
+    .. string.sub(vote['facts:' .. person], 2)
+  local sequence = publish(
+    events, call.published .. id, call.channel, event, call.history, call.remember)
+  if sequence and owner and not is_erased(owner) then
+    note_seen(keys, owner, events, sequence)
+  end
+end
+
+-- Keeps the sighting of a person, '' for somebody unknown, with their best chip.
+local function keep(person, last_at)
+  local owner, stranger = person, nil
+  if person == '' then
+    owner = turned_out()
+    stranger = not owner and vote.stranger or nil
+  end
+  if not (owner or stranger) or not vote['encoding:' .. person] or life_of(person) == 0 then
+    return
+  end
+  if owner and is_erased(owner) then
+    drop_sighting(keys, named_after(person))
+    return
+  end
+  keep_sighting(keys, {
+    name = named_after(person),
+    person = owner,
+    stranger = stranger,
+    first_at = vote.first,
+    rest = '"last_at":' .. json(last_at or vote.last) .. ',"snapshot":' .. picture_name(person)
+      .. ',' .. string.sub(vote['shot:' .. person], 2),
+  }, vote['encoding:' .. person], now, life_of(person))
+end
+
+-- A new id is one only where the log says that nobody else was given one since the search;
+-- an old one, where it is still somebody's.
+local function accepted(offered)
+  local function is_taken(id)
+    return redis.call(
+      'EXISTS', keys.sightings_of .. id, keys.seen .. id, keys.named_stranger .. id) > 0
+  end
+  if not call.is_new then
+    return redis.call('EXISTS', keys.sightings_of .. offered) == 1 and offered or nil
+  end
+  if newest_told(keys) ~= call.position then
+    return nil
+  end
+  for length = 4, #offered do
+    local id = 'unknown-' .. string.sub(offered, 1, length)
+    if not is_taken(id) then
+      return id
+    end
+  end
+end
+
+-- Whether the stranger in this track has an id by now, or is to have none.
+local function is_identified(shot)
+  if vote.stranger or call.unknown_ttl == 0 or not vote['encoding:' .. shot] then
+    return true
+  end
+  local id = call.stranger and accepted(call.stranger)
+  if id then
+    set('stranger', id)
+  end
+  return id ~= nil
+end
+
+-- What a person's chip says is said of somebody unknown.
+local function take_over(shot)
+  for _, kind in ipairs({'facts', 'captured', 'runner_up', 'shot', 'encoding'}) do
+    if vote[kind .. ':' .. shot] then
+      set(kind .. ':', vote[kind .. ':' .. shot])
+    end
+  end
+  local picture = redis.call('GET', picture_of(shot))
+  if picture and call.unknown_ttl > 0 then
+    redis.call('SET', picture_of(''), picture, 'EX', math.min(KEPT_S, call.unknown_ttl))
+  end
+end
+
+-- Has a chip to show of somebody unknown, if any is left.
+local function show_nobody()
+  local shot = shot_of_nobody()
+  if shot and shot ~= '' then
+    take_over(shot)
+  end
+  return shot ~= nil
+end
+
+-- False, with nothing said, if the stranger has to get an id first.
+local function enter_unknown()
+  local shot = shot_of_nobody()
+  if not shot then
+    return true
+  end
+  if not is_identified(shot) then
+    return false
+  end
+  show_nobody()
+  keep('')
+  say('unknown_enter', '', round(), vote['captured:'])
+  set('state', 'unknown')
+  return true
+end
+
+-- The track turns out to be somebody's: nothing of it is a stranger's.
+local function exit_named()
+  redis.call('DEL', picture_of(''))
+  if show_nobody() then
+    say('unknown_exit', '', round(), call.captured_at or vote.last or call.published_at)
+  end
+  drop_sighting(keys, named_after(''))
+  unset('stranger')
+end
+
+local function exit_unknown(at)
+  if show_nobody() then
+    keep('', vote.ended_at)
+    say('unknown_exit', '', round(), at)
+  end
+end
+
+local function enter(person)
+  set('state', 'known')
+  set('person', person)
+  set('said', vote['best:' .. person])
+  if vote['ignored:' .. person] then
+    set('hushed', 1)
+    return
+  end
+  keep(person)
+  say('person_enter', person, round(), vote['captured:' .. person])
+end
+
+local function update(person)
+  set('revision', number('revision') + 1)
+  set('said', vote['best:' .. person])
+  say('person_update', person, vote.revision, vote['captured:' .. person])
+end
+
+local function exit(person, at)
+  if not vote['ignored:' .. person] then
+    keep(person, vote.ended_at)
+  end
+  say('person_exit', person, round(), at)
+end
