@@ -31,7 +31,7 @@ from facetrail.wire import Encodings
 from index.face_index import FaceIndex
 from index.freed import give_back
 from index.part import Ids
-from index.rows import NUMBERS, ExactRows
+from index.rows import EXACT, NUMBERS, ExactRows
 from training.faces import encoded
 from training.people import photos_by_person
 from training.photos import find_chips, photo_detector
@@ -39,6 +39,7 @@ from workers.encoders.choice import opened_encoder
 
 BATCH = 32
 CHUNK = 50_000
+MANY = 2 * EXACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,9 @@ def run(given: argparse.Namespace) -> None:
     faiss.omp_set_num_threads(given.threads)
     drawn, ids = Drawn.of(spread, given.people, given.probes), ids_of(given.people)
     exact = ExactRows(drawn.enrolled)
+    FaceIndex(
+        ids[:MANY], drawn.enrolled[:MANY]
+    )  # the libraries' own memory, some 30 MB, is not its
     built = {
         "32 bits": Built.of(ids, drawn.enrolled, half=False),
         "16 bits": Built.of(ids, drawn.enrolled, half=True),

@@ -13,14 +13,20 @@ local person = redis.call('HGET', NAMES, spelling)
 if not person and kind == NEGATIVE then
   return {'nobody', ''}
 end
+-- A photo may be given twice, or again: we were asked before, and the answer was lost on its way.
+local wanted, given = {}, {}
 for i = 6, #ARGV, 3 do
   local owner = owner_and_slot(ARGV[i])
-  if owner == new then  -- we were asked before, and the answer was lost on its way
-    return {'ok', new}
-  end
-  if owner then
+  if owner and owner ~= new then
     return {'digest', cjson.decode(redis.call('HGET', PEOPLE, owner)).name}
   end
+  if not owner and not given[ARGV[i]] then
+    given[ARGV[i]] = true
+    wanted[#wanted + 1] = i
+  end
+end
+if #wanted == 0 then
+  return {'ok', person}
 end
 if not person then
   person = new
@@ -28,7 +34,7 @@ if not person then
   redis.call('HSET', NAMES, spelling, person)
 end
 redis.call('SET', ENCODER, encoder)
-for i = 6, #ARGV, 3 do
+for _, i in ipairs(wanted) do
   keep(person, ARGV[i], kind, ARGV[i + 1], ARGV[i + 2])
 end
 tell(person)

@@ -10,6 +10,7 @@ import numpy as np
 from facetrail.errors import BadEncodings
 from facetrail.wire import Encodings
 from index.codes import NUMBERS, Halves, Rows
+from index.freed import give_back
 from index.part import Ids, Part, gathered, in_bytes
 from index.rows import EXACT, NEIGHBOURS, NOBODY, ExactRows, Similarities, searchable
 
@@ -63,6 +64,8 @@ class FaceIndex:
         block = Part.of(ids, searchable(encodings, half=half))
         self._half = half
         self._parts = (block, _tail(in_bytes([]), NOBODY, block))
+        if not isinstance(block.rows, ExactRows):
+            give_back()
 
     def __len__(self) -> int:
         """How many rows count."""

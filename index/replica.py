@@ -76,6 +76,7 @@ class Replica:
         self._rebuilding: Rebuilding | None = None
         self._erased_at: str | None = None  # somebody's rows are masked, and still in memory
         self._forgotten = START
+        self._dropped = False  # everyone, while the gallery was of another encoder
         self.view = View(START, FaceIndex([], NOBODY), self._roll)
 
     def load(self) -> None:
@@ -85,7 +86,7 @@ class Replica:
         index, negatives = whole(self._gallery, self._encoder, half=self._half)
         self._check(self._gallery.encoder)
         self._roll.forget_all()
-        self._rebuilding, self._erased_at = None, None
+        self._rebuilding, self._erased_at, self._dropped = None, None, False
         calibration = self._read_calibration()
         self._swap(View(position, index, self._roll, self._gallery.rules(), negatives, calibration))
 
@@ -135,6 +136,9 @@ class Replica:
             return
         encoder, held = self._gallery.held(people)
         self._check(encoder)
+        if self._dropped:
+            self.load()
+            return
         given: dict[str, Encodings] = {}
         rules, negatives = dict(self.view.rules), dict(self.view.negatives)
         for person, one in held.items():
@@ -175,6 +179,7 @@ class Replica:
             return
         if len(self.view.index):
             self._rebuilding, self._erased_at = None, None
+            self._dropped = True
             self._swap(View(self.view.position, FaceIndex([], NOBODY), self._roll))
         raise EncoderMismatch(
             f"the gallery belongs to encoder {own}, this worker runs {self._encoder}: "

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from facetrail.wire import Encodings
 from index.codes import CHUNK, Codes, Halves, Rows, squares
 from index.codes import NUMBERS as NUMBERS
-from index.freed import give_back
 
 #: Up to so many rows every one is compared: that takes a few milliseconds a batch.
 EXACT = 20_000
@@ -131,6 +130,6 @@ def searchable(encodings: Encodings | Halves, *, half: bool = False) -> Nearest:
     """
     if len(encodings) <= EXACT:
         return ExactRows(encodings.astype(np.float32, copy=False))
-    made = HalfRows(encodings) if half else ScannedRows(encodings.astype(np.float32, copy=False))
-    give_back()
-    return made
+    if half:
+        return HalfRows(encodings)
+    return ScannedRows(encodings.astype(np.float32, copy=False))

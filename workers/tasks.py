@@ -29,8 +29,8 @@ from workers.vote import Votes
 PAUSE_S = 1.0
 AWAY = (redis.ConnectionError, redis.TimeoutError, OutOfMemoryError, ReadOnlyError)
 #: Words of a Redis that takes no writes now, as a script passes them on: it is full, its disk
-#: is broken, or it has become a replica.
-REFUSALS = ("OOM", "MISCONF", "READONLY")
+#: is broken, it has become a replica, or it is at a long script.
+REFUSALS = ("OOM", "MISCONF", "READONLY", "BUSY ")
 Answer = TypeVar("Answer")
 
 log = structlog.get_logger(__name__)

@@ -6,6 +6,7 @@ import sys
 
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from facetrail.settings import Settings
@@ -62,7 +63,8 @@ def show_all(settings: Settings, tag: str | None, *, as_json: bool) -> None:
     title = f"{len(found)} enrolled ({own})"
     table = Table("name", "photos", "enrolled", "tags", "", "id", title=title)
     for person, count in zip(found, counts, strict=True):
-        row = (person.name, str(count), person.enrolled_at, ", ".join(person.tags), _rule(person))
+        tags = escape(", ".join(person.tags))
+        row = (escape(person.name), str(count), person.enrolled_at, tags, _rule(person))
         table.add_row(*row, person.id)
     Console().print(table)
 

@@ -9,7 +9,7 @@ import msgspec
 import redis
 
 from facetrail.errors import GalleryError
-from facetrail.events import MatchEvent, parse
+from facetrail.events import MatchEvent, readable
 from facetrail.sightings import Kept, named
 from facetrail.snapshots import Snapshot
 from facetrail.store import Keys
@@ -46,11 +46,8 @@ def _picture_names(client: redis.Redis, keys: Keys, said: str) -> Iterator[str]:
     else:
         entries = _newest_first(client, keys)
     for sequence, fields in entries:
-        try:
-            event = parse(fields.get(b"event", b""), sequence.decode())
-        except msgspec.DecodeError:  # of a later version
-            continue
-        if said in (event.id, event.sequence):
+        event = readable(fields.get(b"event", b""), sequence.decode())
+        if event is not None and said in (event.id, event.sequence):
             yield from _of(event)
             return
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -47,7 +47,8 @@ def _owner(gallery: Gallery, who: str) -> str:
 
 
 def _newest(visit: Visit) -> datetime:
-    return datetime.fromisoformat(visit.left_at or visit.entered_at or "")
+    """When they were last there: now, where they have not left."""
+    return datetime.fromisoformat(visit.left_at) if visit.left_at else datetime.now(UTC)
 
 
 def _line(visit: Visit) -> str:

@@ -134,6 +134,10 @@ def test_who_is_enrolled_is_listed_and_shown(
     done = facetrail("people", "set", "Ada", "--untag", "vip", "--report", "--json")
     assert json.loads(done.stdout)["tags"] == ["staff"]
 
+    gallery.describe("Ben", name="Ben [/x] [red]")
+    listed = facetrail("people", "list")
+    assert listed.returncode == 0 and "[/x]" in listed.stdout and "[red]" in listed.stdout
+
     rows = facetrail("people", "list", "--tag", "staff", "--json").stdout.splitlines()
     (row,) = (json.loads(row) for row in rows)
     assert (row["id"], row["photos"], row["external_id"], row["ignored"]) == (ada, 2, "e-7", False)

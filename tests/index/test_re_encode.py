@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facetrail.errors import GalleryError
+from facetrail.errors import EncoderMismatch, GalleryError
 from facetrail.wire import Chips, Encodings
 from index.gallery import Gallery
 from index.photo import Photo
@@ -110,6 +110,26 @@ def test_the_old_encoder_serves_and_changes_go_on_meanwhile(
     for i in (1, 2, 3, 4, 10, 11):
         one = np.frombuffer(found[chip_photo(i).digest], "<f4")
         assert np.allclose(one, np.frombuffer(expected(chip_photo(i)), "<f4"), atol=1e-5)
+
+
+def test_a_follower_knows_everyone_again_after_a_move_there_and_back(
+    gallery: Gallery, chip_photo: PhotoOf
+) -> None:
+    class Back(Projected):
+        id = OLD
+
+    for i in range(5):
+        gallery.enrol(f"Person {i}", [chip_photo(i)], encoder=OLD)
+    replica = Replica(gallery.client, gallery.keys, worker=None, encoder=OLD)
+    replica.load()
+    ReEncoding(gallery, Projected()).run()
+    with pytest.raises(EncoderMismatch):
+        replica.step(block_ms=1)
+    assert len(replica.view.index) == 0
+    ReEncoding(gallery, Back()).run()
+    replica.step(block_ms=1)
+    assert len(replica.view.index) == 5
+    assert replica.view.position == gallery.position()
 
 
 def test_one_that_was_given_up_leaves_nothing_and_may_begin_again(
