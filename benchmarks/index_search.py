@@ -188,9 +188,7 @@ def run(given: argparse.Namespace) -> None:
     faiss.omp_set_num_threads(given.threads)
     drawn, ids = Drawn.of(spread, given.people, given.probes), ids_of(given.people)
     exact = ExactRows(drawn.enrolled)
-    FaceIndex(
-        ids[:MANY], drawn.enrolled[:MANY]
-    )  # the libraries' own memory, some 30 MB, is not its
+    FaceIndex(ids[:MANY], drawn.enrolled[:MANY])  # what the libraries keep for good, some 30 MB
     built = {
         "32 bits": Built.of(ids, drawn.enrolled, half=False),
         "16 bits": Built.of(ids, drawn.enrolled, half=True),
