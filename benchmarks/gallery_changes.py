@@ -30,6 +30,7 @@ from facetrail.store import Keys, connect
 from facetrail.wire import Encodings
 from index.gallery import Gallery
 from index.photo import Photo
+from index.reader import order
 from index.replica import Replica
 
 ENCODER = "drawn@00000000"
@@ -249,17 +250,13 @@ def _outcome(clients: list[Client], said: list[dict[str, object]]) -> Outcome:
 
 def _delays(changes: list[tuple[str, float]], seen: list[tuple[str, float]]) -> Encodings:
     """Of each change, until a search used a view of its position or a later one."""
-    places = [_order(position) for position, _ in seen]
+    places = [order(position) for position, _ in seen]
     times = [at for _, at in seen]
     first = [
-        next((t for p, t in zip(places, times, strict=True) if p >= _order(change)), np.inf)
+        next((t for p, t in zip(places, times, strict=True) if p >= order(change)), np.inf)
         for change, _ in changes
     ]
     return np.array([max(0.0, one - at) for one, (_, at) in zip(first, changes, strict=True)])
-
-
-def _order(position: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in position.split("-"))
 
 
 def main() -> None:

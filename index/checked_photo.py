@@ -10,13 +10,12 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from facetrail.errors import GalleryError
 from facetrail.wire import CHIP_SHAPE
+from index.lengths import of_length_one
 from index.photo import RECORD, Photo
 
 MOST_CHIP = 200_000  # bytes
 MOST_SOURCE = 1_000  # characters
 BYTES = RECORD["encoding"].itemsize
-#: How far from 1 the length of an encoding may be.
-TOLERANCE = 1e-3
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -46,9 +45,7 @@ def is_encoding(data: bytes) -> bool:
     """Whether these are 128 little-endian float32 of length 1."""
     if len(data) != BYTES:
         return False
-    with np.errstate(all="ignore"):  # they may be any bytes
-        length = np.linalg.norm(np.frombuffer(data, "<f4").astype(np.float64))
-    return bool(abs(length - 1) < TOLERANCE)
+    return bool(of_length_one(np.frombuffer(data, "<f4").astype(np.float32)[None])[0])
 
 
 def is_chip(data: bytes) -> bool:

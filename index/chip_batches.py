@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from facetrail.wire import Encoder
-from index.gallery import Photo
 from index.look import FoundFace, Rejected
+from index.photo import Photo
 from index.photo_source import Source, Work
 from ingest.faces.jpeg import jpeg
 

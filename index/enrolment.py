@@ -9,10 +9,11 @@ from pathlib import Path
 from facetrail.errors import EncoderMismatch, GalleryError
 from facetrail.wire import Encoder
 from index.chip_batches import EncodedFace, in_batches
-from index.gallery import EnrolledPerson, Gallery, checked_name
+from index.gallery import Gallery
 from index.in_order import in_order
 from index.known_people import Similar
 from index.look import FoundFace, Look, Rejected, enrolled_already
+from index.person import EnrolledPerson, checked_name
 from index.photo_limits import PhotoLimits
 from index.photo_source import PhotoFile, Source, Work
 from index.review import Reviewer

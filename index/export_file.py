@@ -12,7 +12,7 @@ from facetrail.errors import GalleryError
 from index.checked_photo import checked_photo
 from index.export_lines import End, Head, line_of, person_line, photo_line
 from index.person import EnrolledPerson
-from index.photo import NEGATIVE, KeptPhoto, Photo
+from index.photo import Photo, unpacked
 from index.reader import GalleryReader
 
 #: People asked for at once.
@@ -33,7 +33,6 @@ class Export:
         self.encoder = encoder
         self.people = self.photos = 0
         self._gallery = gallery
-        self._script = gallery.script("photos")
         self._digest = hashlib.sha256()
 
     def lines(self) -> Iterator[bytes]:
@@ -72,7 +71,7 @@ class Export:
             pipe.get(keys.gallery_encoder)
             pipe.hmget(keys.gallery_people, ids)
             for person in ids:
-                self._script(keys=self._gallery.script_keys, args=[person], client=pipe)
+                self._gallery.ask_photos(person, pipe)
             encoder, people, *photos = pipe.execute()
         if encoder is not None and encoder.decode() != self.encoder:
             raise GalleryError(
@@ -81,24 +80,7 @@ class Export:
             )
         for stored, parts in zip(people, photos, strict=True):
             if stored is not None:
-                yield msgspec.json.decode(stored, type=EnrolledPerson), _photos(parts)
-
-
-def _photos(parts: Sequence[bytes]) -> list[Photo]:
-    """Of what photos.lua answers: photo and record by turns."""
-    found = []
-    for value, record in zip(parts[::2], parts[1::2], strict=True):
-        kept = msgspec.msgpack.decode(value, type=KeptPhoto)
-        found.append(
-            Photo(
-                digest=kept.digest,
-                source=kept.source,
-                encoding=record[8:],
-                chip=kept.chip,
-                negative=record[6:7] == bytes([NEGATIVE]),
-            )
-        )
-    return found
+                yield msgspec.json.decode(stored, type=EnrolledPerson), unpacked(parts)
 
 
 def _checked(person: EnrolledPerson, photo: Photo) -> Photo:

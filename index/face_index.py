@@ -11,13 +11,12 @@ from facetrail.errors import BadEncodings
 from facetrail.wire import Encodings
 from index.codes import NUMBERS, Halves, Rows
 from index.freed import give_back
+from index.lengths import of_length_one
 from index.part import Ids, Part, gathered, in_bytes
 from index.rows import EXACT, NEIGHBOURS, NOBODY, ExactRows, Similarities, searchable
 
 #: Share of masked rows from which an index is worn.
 WORN = 0.1
-#: What the length of a row may be off 1.
-OFF_LENGTH = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +201,6 @@ def checked(encodings: Encodings) -> Encodings:
         raise BadEncodings(f"expected shape (n, {NUMBERS}), got {encodings.shape}")
     if encodings.dtype != np.float32:
         raise BadEncodings(f"expected dtype float32, got {encodings.dtype}")
-    lengths = np.sqrt(np.einsum("ij,ij->i", encodings, encodings))
-    if not (np.abs(lengths - 1) <= OFF_LENGTH).all():  # nor is NaN
+    if not of_length_one(encodings).all():
         raise BadEncodings("expected rows of length 1, got others")
     return np.ascontiguousarray(encodings)

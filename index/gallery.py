@@ -19,16 +19,12 @@ from index.calibration import Calibration
 from index.person import (
     EnrolledPerson,
     Rule,
-    checked_name,
     checked_person,
     new_person,
-    same_name,
     spelling,
 )
 from index.photo import ENROLLED, NEGATIVE, KeptPhoto, Photo
-from index.reader import Change, GalleryReader
-
-__all__ = ["Change", "EnrolledPerson", "Gallery", "Photo", "checked_name", "same_name"]
+from index.reader import GalleryReader
 
 
 class Gallery(GalleryReader):

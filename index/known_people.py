@@ -9,7 +9,8 @@ import numpy as np
 from facetrail.errors import EncoderMismatch
 from facetrail.wire import Encoder, Encodings
 from index.face_index import Candidate
-from index.gallery import EnrolledPerson, Gallery
+from index.gallery import Gallery
+from index.person import EnrolledPerson
 from index.replica import Replica
 from index.rows import NOBODY
 

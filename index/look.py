@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from facetrail.errors import BadPicture, NoSuchPerson
 from facetrail.wire import CHIP_SHAPE
-from index.gallery import Gallery, same_name
+from index.gallery import Gallery
+from index.person import same_name
 from index.photo_limits import PhotoLimits
 from index.photo_source import AlignedChip, Source
 from index.portrait import decoded, portrait

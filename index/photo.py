@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +55,23 @@ class KeptPhoto(msgspec.Struct, frozen=True):
     digest: str
     source: str
     chip: bytes
+
+
+def unpacked(parts: Sequence[bytes]) -> list[Photo]:
+    """What photos.lua answers: photo and record by turns."""
+    found = []
+    for value, record in zip(parts[::2], parts[1::2], strict=True):
+        kept = msgspec.msgpack.decode(value, type=KeptPhoto)
+        found.append(
+            Photo(
+                digest=kept.digest,
+                source=kept.source,
+                encoding=record[8:],
+                chip=kept.chip,
+                negative=record[6:7] == bytes([NEGATIVE]),
+            )
+        )
+    return found
 
 
 class Records:

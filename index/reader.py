@@ -13,7 +13,7 @@ from facetrail.errors import GalleryError, NoSuchPerson
 from facetrail.store import Keys
 from index.calibration import Calibration
 from index.person import EnrolledPerson, Rule, spelling
-from index.photo import IN_STRING, NEGATIVE, KeptPhoto, Photo, Records
+from index.photo import IN_STRING, Photo, Records, unpacked
 
 #: What a log without entries has for a position.
 START = "0-0"
@@ -117,17 +117,13 @@ class GalleryReader:
         """The photos that do not show a person."""
         return [photo for photo in self._every_photo(person_id) if photo.negative]
 
-    def _every_photo(self, person_id: str) -> Iterator[Photo]:
-        found = self._photos(keys=self.script_keys, args=[person_id])
-        for value, record in zip(found[::2], found[1::2], strict=True):
-            kept = msgspec.msgpack.decode(value, type=KeptPhoto)
-            yield Photo(
-                digest=kept.digest,
-                source=kept.source,
-                encoding=record[8:],
-                chip=kept.chip,
-                negative=record[6] == NEGATIVE,
-            )
+    def ask_photos(self, person_id: str, client: redis.Redis) -> list[bytes]:
+        """What `photo.unpacked` reads; on a pipeline it comes later."""
+        found: list[bytes] = self._photos(keys=self.script_keys, args=[person_id], client=client)
+        return found
+
+    def _every_photo(self, person_id: str) -> list[Photo]:
+        return unpacked(self.ask_photos(person_id, self.client))
 
     def count_photos(self, person_ids: Sequence[str]) -> list[int]:
         """How many photos each person has."""

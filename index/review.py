@@ -11,9 +11,10 @@ from facetrail.errors import NoSuchPerson
 from facetrail.wire import Encoder, Encodings
 from index.chip_batches import EncodedFace
 from index.consistency import Doubt, doubts, farthest
-from index.gallery import EnrolledPerson, Gallery
+from index.gallery import Gallery
 from index.known_people import KnownPeople, Similar
 from index.look import Rejected
+from index.person import EnrolledPerson
 from index.rows import NOBODY
 
 

@@ -8,6 +8,7 @@ import structlog
 from facetrail.wire import Encodings
 from index.codes import NUMBERS
 from index.face_index import FaceIndex
+from index.lengths import of_length_one
 from index.photo import ENROLLED, NEGATIVE, Ids, Records
 from index.reader import GalleryReader
 
@@ -35,8 +36,7 @@ def whole(
 def readable(records: Records, kind: int) -> tuple[Ids, Encodings]:
     """Ids and encodings of a kind, without those that something has spoiled."""
     ids, encodings = records.ids(kind), records.encodings(kind)
-    with np.errstate(over="ignore", invalid="ignore"):
-        good = np.abs(np.linalg.norm(encodings, axis=1) - 1) < 1e-3
+    good = of_length_one(encodings)
     if good.all():
         return ids, encodings
     log.error("unreadable in the gallery, left out", people=sorted(set(ids[~good].tolist())))

@@ -20,14 +20,13 @@ from facetrail.store import Keys
 from facetrail.wire import Encodings
 from index.aside import Rebuilding
 from index.face_index import FaceIndex
+from index.lengths import of_length_one
 from index.rows import NOBODY
 
 #: Of each stranger the newest so many are searched.
 MOST_EACH = 8
 #: The place before the first entry of the log.
 START = "0-0"
-#: An encoding is of length 1; one that is off by more, or not a number, spoils a search.
-OFF_LENGTH = 1e-3
 NOT_ONE = np.zeros(128, np.float32)
 
 log = structlog.get_logger(__name__)
@@ -115,7 +114,7 @@ class Strangers:
         own = [one for one in kept if one.sighting.encoder == self._encoder]
         newest = sorted(own, key=lambda one: one.sighting.last_at, reverse=True)[:MOST_EACH]
         rows = np.stack([NOT_ONE, *(one.numbers for one in newest)])
-        good = np.abs(np.linalg.norm(rows, axis=1) - 1.0) < OFF_LENGTH
+        good = of_length_one(rows)
         if int(np.sum(good)) < len(newest):
             stranger = newest[0].sighting.stranger
             log.error("unreadable among strangers, left out", stranger=stranger)

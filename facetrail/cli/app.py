@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +9,11 @@ from typing import Annotated
 import redis
 import typer
 
-from facetrail import log
+from facetrail.cli.command import Json, settings_of_this_command
 from facetrail.cli.evaluate import evaluate
 from facetrail.cli.people_app import people
 from facetrail.cli.unknowns_app import Since, unknowns
-from facetrail.embedded_redis import running_url
 from facetrail.errors import FacetrailError
-from facetrail.settings import Settings, read_settings
 from training.plan import BatchSize, Mining, Plan
 
 app = typer.Typer(
@@ -35,8 +32,6 @@ models = typer.Typer(
 )
 app.add_typer(models, name="models")
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, nothing else.")]
-
 
 @app.callback()
 def _every_command(
@@ -50,20 +45,6 @@ class _Debug:
 
 
 _debug = _Debug()
-
-
-def settings_of_this_command(*, starts_redis: bool = False) -> Settings:
-    """The settings, with the logger set up by them. Raises BadSettings.
-
-    starts_redis: whether the command starts a Redis where none is named; others take the one
-    of a running `facetrail up`.
-    """
-    settings = read_settings()
-    log.configure(level=settings.log_level, as_json=settings.log_json)
-    if settings.redis_url or starts_redis or (url := running_url(settings.data_dir)) is None:
-        return settings
-    os.environ["FACETRAIL_REDIS_URL"] = url  # the processes of a role read their own settings
-    return settings.model_copy(update={"redis_url": url})
 
 
 @app.command(epilog="Example: facetrail up --cameras cameras.yml --enroll photos/")

@@ -6,6 +6,7 @@ import sys
 
 import msgspec
 
+from facetrail.cli.json_line import print_json
 from training.calibration import Finding
 from training.intervals import Estimate
 
@@ -98,7 +99,7 @@ def warnings_of(finding: Finding, fpir: float, closest: Closest, own_threshold: 
 def show(report: Report | Reset, *, as_json: bool) -> None:
     """Prints it on stdout; warnings and skipped photos, if not as JSON, on stderr."""
     if as_json:
-        sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
+        print_json(report)
     elif isinstance(report, Reset):
         done = "the encoder's own hold again" if report.reset else "the encoder's own held already"
         print(f"{done}: threshold {report.threshold:.4f}, margin {report.margin:.4f}")

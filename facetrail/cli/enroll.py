@@ -20,7 +20,8 @@ from facetrail.settings import Settings
 from facetrail.store import answered
 from index.detectors import Detectors
 from index.enrolment import Enroller
-from index.gallery import Gallery, checked_name
+from index.gallery import Gallery
+from index.person import checked_name
 from index.photo_source import AlignedChip, PhotoFile, Source, Unreadable, Work, shown
 from index.portrait import folders_of, photos_in
 from index.zip_photos import ZipPhotos

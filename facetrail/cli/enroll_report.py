@@ -10,7 +10,7 @@ from heapq import nsmallest
 
 import msgspec
 
-from facetrail.cli.people import print_json
+from facetrail.cli.json_line import print_json
 from index.enrolment import Enrolment, Similar
 
 VERDICTS = ("enrolled", "enrolled before", "not")

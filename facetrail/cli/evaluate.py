@@ -9,13 +9,14 @@ from typing import Annotated
 
 import typer
 
+from facetrail.cli.command import Json, settings_of_this_command
+
 evaluate = typer.Typer(
     help="What an encoder is worth, 1:1 and 1:N.",
     epilog="Example: facetrail evaluate lfw --images lfw --pairs pairs.txt",
     no_args_is_help=True,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, nothing else.")]
 Encoders = Annotated[
     list[str] | None,
     typer.Option(
@@ -79,7 +80,6 @@ def lfw(
     json: Json = False,
 ) -> None:
     """Verification, 1:1: accuracy, AUC, EER and TAR on pairs of photos, by LFW's protocol."""
-    from facetrail.cli.app import settings_of_this_command
     from facetrail.cli.evaluate_lfw import run
 
     run(
@@ -124,7 +124,6 @@ def identification(
     json: Json = False,
 ) -> None:
     """Open-set identification, 1:N: FNIR at an FPIR of 0.3, 1 and 10 %."""
-    from facetrail.cli.app import settings_of_this_command
     from facetrail.cli.evaluate_identification import run
     from training.open_set import OpenSetProtocol
 

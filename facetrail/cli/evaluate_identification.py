@@ -6,12 +6,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from facetrail.cli.candidates import candidates
+from facetrail.cli.json_line import print_json
 from facetrail.errors import BadSettings
 from facetrail.settings import Settings
 from facetrail.wire import Chips
@@ -61,7 +61,7 @@ def run(
         row, drawn = evaluated(candidate, known, encoded(strange, candidate.encoder), protocol)
         rows.append(row)
         if as_json:
-            sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
+            print_json(row)
             sys.stdout.flush()
         curves += _curves(row, drawn) if target else []
     if not as_json:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from facetrail.cli.candidates import candidates
+from facetrail.cli.json_line import print_json
 from facetrail.settings import Settings
 from facetrail.wire import Chips
 from ingest.faces.detect import DetectorName
@@ -66,7 +67,7 @@ def run(
         for chipped in zip(crops, found.crops, strict=True):
             rows.append(row_of(candidate, chosen, found, chipped))
             if as_json:
-                sys.stdout.write(msgspec.json.encode(rows[-1]).decode() + "\n")
+                print_json(rows[-1])
                 sys.stdout.flush()
     if not as_json:
         _print(rows)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from facetrail import download
+from facetrail.cli.json_line import print_json
 from facetrail.cli.models import Model
 from facetrail.errors import BadModelFile
 from facetrail.model_files import ModelFile, downloads
@@ -98,7 +99,7 @@ def _bar(file: ModelFile) -> Iterator[download.Progress]:
 
 def _print(fetched: Fetched, says: str, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(msgspec.json.encode(fetched).decode() + "\n")
+        print_json(fetched)
     elif fetched.outcome == "failed":
         print(f"facetrail: {says}", file=sys.stderr)
     else:

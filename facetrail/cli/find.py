@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from facetrail.cli.json_line import json_line
 from facetrail.cli.people import open_gallery
 from facetrail.cli.since import shown_span, since_time
 from facetrail.events import Person
@@ -72,7 +73,7 @@ def run(
         kept = _in_question(gallery, encoder, earliest, cameras)
         matches = _matches(gallery, kept, probe, encoder)
     for match in matches:
-        sys.stdout.write((msgspec.json.encode(match).decode() if as_json else match.line()) + "\n")
+        sys.stdout.write((json_line(match) if as_json else match.line()) + "\n")
     if not matches:
         print(f"nobody like that was seen, in {len(kept)} sightings", file=sys.stderr)
 

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from facetrail.cli.draw import Kind, Mark, with_marks
+from facetrail.cli.json_line import json_line
 from facetrail.cli.people import open_gallery
 from facetrail.cli.picture_file import check_target, save
 from facetrail.errors import GalleryError
@@ -108,7 +109,7 @@ def run(settings: Settings, path: Path, *, save_to: Path | None, as_json: bool) 
         marks = [_mark(face, one) for face, one in zip(faces, identified, strict=True)]
         save(with_marks(picture, marks), save_to)
     for one in identified:
-        line = msgspec.json.encode(one).decode() if as_json else one.line()
+        line = json_line(one) if as_json else one.line()
         sys.stdout.write(line + "\n")
 
 

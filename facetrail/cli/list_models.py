@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import msgspec
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Column, Table
 
+from facetrail.cli.json_line import print_json
 from facetrail.cli.models import Kind, Model, known
 from facetrail.model_files import ModelFile
 from facetrail.settings import Settings
@@ -80,7 +80,7 @@ def show_all(settings: Settings, *, as_json: bool) -> None:
     listed = [_listed(model, settings, figures.get(model.name)) for model in known()]
     if as_json:
         for model in listed:
-            sys.stdout.write(msgspec.json.encode(model).decode() + "\n")
+            print_json(model)
         return
     Console().print(_table(listed))
     for model in listed:

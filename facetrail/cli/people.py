@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from facetrail.cli.json_line import print_json
 from facetrail.settings import Settings
 from facetrail.store import Keys, answered, checked, connect
 from index.gallery import Gallery
@@ -112,11 +113,6 @@ def _rule(person: EnrolledPerson) -> str:
     words += [f"from {person.active_from}"] if person.active_from else []
     words += [f"until {person.active_until}"] if person.active_until else []
     return ", ".join(words)
-
-
-def print_json(value: msgspec.Struct) -> None:
-    """One line on stdout."""
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
 def open_gallery(settings: Settings) -> Gallery:

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from facetrail.cli.command import Json, settings_of_this_command
+
 people = typer.Typer(
     help="Who is enrolled.", epilog="Example: facetrail people list", no_args_is_help=True
 )
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, nothing else.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Their name.")]
 
 
@@ -21,7 +22,6 @@ def list_people(
     json: Json = False,
 ) -> None:
     """Who is enrolled, with how many photos."""
-    from facetrail.cli.app import settings_of_this_command
     from facetrail.cli.people import show_all
 
     show_all(settings_of_this_command(), tag, as_json=json)
@@ -30,7 +30,6 @@ def list_people(
 @people.command("show", epilog='Example: facetrail people show "Ada Lovelace"')
 def show(name: Name, json: Json = False) -> None:
     """Everything that is kept of a person, photo by photo."""
-    from facetrail.cli.app import settings_of_this_command
     from facetrail.cli.people import show_one
 
     show_one(settings_of_this_command(), name, as_json=json)
@@ -39,7 +38,6 @@ def show(name: Name, json: Json = False) -> None:
 @people.command("status", epilog="Example: facetrail people status --json")
 def status(json: Json = False) -> None:
     """How far each worker has followed the gallery's changes."""
-    from facetrail.cli.app import settings_of_this_command
     from facetrail.cli.people_status import run
 
     run(settings_of_this_command(), as_json=json)
@@ -52,7 +50,6 @@ def rename(
     json: Json = False,
 ) -> None:
     """Call a person something else. Past events keep the old name."""
-    from facetrail.cli.app import settings_of_this_command
     from facetrail.cli.people_edit import describe
 
     describe(settings_of_this_command(), name, {"name": new_name}, as_json=json)
@@ -83,7 +80,6 @@ def set_fields(
     json: Json = False,
 ) -> None:
     """Change what is kept of a person besides their photos."""
-    from facetrail.cli.app import settings_of_this_command
     from facetrail.cli.people_edit import Tags, describe
 
     given = {
@@ -113,7 +109,6 @@ def merge(
     json: Json = False,
 ) -> None:
     """Two are one person: give the first one's photos and sightings to the second."""
-    from facetrail.cli.app import settings_of_this_command
     from facetrail.cli.people_edit import merge as run
 
     run(settings_of_this_command(), name, into, as_json=json)
@@ -130,7 +125,6 @@ def split(
     json: Json = False,
 ) -> None:
     """One is two people: give some photos to a new person."""
-    from facetrail.cli.app import settings_of_this_command
     from facetrail.cli.people_edit import split as run
 
     run(settings_of_this_command(), name, new_name, photos, as_json=json)
@@ -148,7 +142,6 @@ def rule_out(
     json: Json = False,
 ) -> None:
     """These are not this person: faces nearer to them are never called so again."""
-    from facetrail.cli.app import settings_of_this_command
     from facetrail.cli.people_not import run
 
     run(settings_of_this_command(), name, shown, as_json=json)
@@ -163,7 +156,6 @@ def remove(
     json: Json = False,
 ) -> None:
     """Erase people: encodings, photos, pictures and past events, everywhere."""
-    from facetrail.cli.app import settings_of_this_command
     from facetrail.cli.people_remove import run
 
     if not run(settings_of_this_command(), names, verify=verify, as_json=json):
@@ -176,7 +168,6 @@ def re_encode(
     json: Json = False,
 ) -> None:
     """Move the gallery to another encoder, from its stored chips, while workers go on."""
-    from facetrail.cli.app import settings_of_this_command
     from facetrail.cli.people_re_encode import run
 
     run(settings_of_this_command(), encoder, as_json=json)
@@ -193,7 +184,6 @@ def export_people(
     json: Json = False,
 ) -> None:
     """Everyone with all that is kept of them, into one file."""
-    from facetrail.cli.app import settings_of_this_command
     from facetrail.cli.people_export import run
 
     run(settings_of_this_command(), file, encrypt=encrypt, force=force, as_json=json)
@@ -211,7 +201,6 @@ def import_people(
     json: Json = False,
 ) -> None:
     """Everyone in an exported file, or, if anything is wrong with it, nobody."""
-    from facetrail.cli.app import settings_of_this_command
     from facetrail.cli.people_import import run
 
     settings = settings_of_this_command()

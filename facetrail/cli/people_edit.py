@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from facetrail.cli.people import open_gallery, print_json
+from facetrail.cli.json_line import print_json
+from facetrail.cli.people import open_gallery
 from facetrail.errors import GalleryError
 from facetrail.settings import Settings
 from facetrail.sightings import hand_over

@@ -11,8 +11,9 @@ from typing import IO
 
 import msgspec
 
+from facetrail.cli.json_line import print_json
 from facetrail.cli.passphrase import passphrase
-from facetrail.cli.people import open_gallery, print_json
+from facetrail.cli.people import open_gallery
 from facetrail.cli.target import unwritable
 from facetrail.cli.telling import telling
 from facetrail.errors import BadSettings

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import msgspec
 
+from facetrail.cli.json_line import print_json
 from facetrail.cli.passphrase import passphrase
-from facetrail.cli.people import open_gallery, print_json
+from facetrail.cli.people import open_gallery
 from facetrail.cli.telling import telling
 from facetrail.settings import Settings
 from facetrail.store import answered

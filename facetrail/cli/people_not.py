@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from facetrail.cli.people import open_gallery, print_json
+from facetrail.cli.json_line import print_json
+from facetrail.cli.people import open_gallery
 from facetrail.cli.sighted import chip_of, sighting_said
 from facetrail.errors import EncoderMismatch
 from facetrail.settings import Settings

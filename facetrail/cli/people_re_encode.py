@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from facetrail.cli.people import open_gallery, print_json
+from facetrail.cli.json_line import print_json
+from facetrail.cli.people import open_gallery
 from facetrail.errors import FacetrailError
 from facetrail.settings import Settings
 from facetrail.store import answered

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from facetrail.cli.people import open_gallery, print_json
+from facetrail.cli.json_line import print_json
+from facetrail.cli.people import open_gallery
 from facetrail.errors import GalleryError
 from facetrail.settings import Settings
 from facetrail.store import answered

@@ -6,7 +6,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from facetrail.cli.people import open_gallery, print_json
+from facetrail.cli.json_line import print_json
+from facetrail.cli.people import open_gallery
 from facetrail.settings import Settings
 from facetrail.store import answered
 from index.followers import behind, followers

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 
-import msgspec
-
+from facetrail.cli.json_line import json_line
 from facetrail.cli.people import open_gallery
 from facetrail.cli.since import shown, since_time
 from facetrail.errors import NoSuchPerson
@@ -29,7 +28,7 @@ def run(settings: Settings, who: str, *, since: str | None, as_json: bool) -> No
         found = visits(events_of(gallery.client, gallery.keys, owner))
     recent = [visit for visit in found if earliest is None or _newest(visit) >= earliest]
     for visit in recent:
-        sys.stdout.write((msgspec.json.encode(visit).decode() if as_json else _line(visit)) + "\n")
+        sys.stdout.write((json_line(visit) if as_json else _line(visit)) + "\n")
     if not recent:
         print(f"{who} was not seen", file=sys.stderr)
 

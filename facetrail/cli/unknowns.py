@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from facetrail.cli.contact_sheet import MOST_PICTURES, MOST_ROWS, Row, contact_sheet
+from facetrail.cli.json_line import print_json
 from facetrail.cli.picture_file import check_target, save
 from facetrail.cli.since import shown, shown_span, since_time
 from facetrail.settings import Settings
@@ -43,7 +44,7 @@ def show_all(settings: Settings, *, since: str | None, save_to: Path | None, as_
             save(contact_sheet(_rows(client, keys, seen)), save_to)
     if as_json:
         for sightings in seen:
-            sys.stdout.write(msgspec.json.encode(_unknown(sightings)).decode() + "\n")
+            print_json(_unknown(sightings))
         return
     table = Table("id", "seen", "cameras", "first", "last", title=f"{len(seen)} strangers")
     for one in map(_unknown, seen):

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from facetrail.cli.command import Json, settings_of_this_command
+
 unknowns = typer.Typer(
     help="Strangers who were seen.", epilog="Example: facetrail unknowns list", no_args_is_help=True
 )
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, nothing else.")]
 Since = Annotated[
     str | None, typer.Option(metavar="TIME", help="From then on: 90s, 30m, 24h, 7d, an ISO time.")
 ]
@@ -26,7 +27,6 @@ def list_unknowns(
     json: Json = False,
 ) -> None:
     """Who was seen and has no name: where, when and how often."""
-    from facetrail.cli.app import settings_of_this_command
     from facetrail.cli.unknowns import show_all
 
     show_all(settings_of_this_command(), since=since, save_to=save, as_json=json)
@@ -39,7 +39,6 @@ def name_unknown(
     json: Json = False,
 ) -> None:
     """Enrol a stranger from their best pictures; what was seen of them is the person's."""
-    from facetrail.cli.app import settings_of_this_command
     from facetrail.cli.unknowns_name import run
 
     run(settings_of_this_command(), stranger, name, as_json=json)

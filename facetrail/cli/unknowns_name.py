@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Sequence
 
 import msgspec
 
+from facetrail.cli.json_line import print_json
 from facetrail.cli.people import open_gallery
 from facetrail.errors import EncoderMismatch, GalleryError, NoSuchPerson
 from facetrail.settings import Settings
@@ -37,7 +37,7 @@ def run(settings: Settings, stranger: str, name: str, *, as_json: bool) -> None:
     with answered(gallery.client):
         named = named_stranger(gallery, stranger, name)
     if as_json:
-        sys.stdout.write(msgspec.json.encode(named).decode() + "\n")
+        print_json(named)
         return
     print(f"{stranger} is {named.name}: {named.photos} photos, {named.sightings} sightings")
 

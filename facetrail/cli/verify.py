@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import msgspec
 import numpy as np
 
 from facetrail.cli.draw import Kind, Mark, pair
+from facetrail.cli.json_line import print_json
 from facetrail.cli.picture_file import check_target, save
 from facetrail.settings import Settings
 from index.portrait import Portrait, decoded, portrait, read
@@ -67,7 +67,7 @@ def run(
     if save_to is not None:
         _draw(one, other, verification, save_to)
     if as_json:
-        sys.stdout.write(msgspec.json.encode(verification).decode() + "\n")
+        print_json(verification)
         return
     print(f"{verification.verdict()}: {verification.comparison()} ({verification.encoder})")
 

@@ -17,7 +17,9 @@ import pytest
 import redis
 import structlog
 
+from facetrail.store import Keys
 from facetrail.wire import Encoder
+from index.gallery import Gallery
 from ingest.faces.face import Picture
 
 COMMAND = (sys.executable, "-m", "facetrail.cli")
@@ -47,6 +49,11 @@ def environment(cache_dir: Path, tmp_path: Path) -> dict[str, str]:
     }
     ours = ("FACETRAIL_REDIS_URL", "FACETRAIL_MODEL_DIR")
     return {name: value for name, value in os.environ.items() if name not in ours} | own
+
+
+@pytest.fixture
+def gallery(client: redis.Redis, keys: Keys) -> Gallery:
+    return Gallery(client, keys)
 
 
 @pytest.fixture

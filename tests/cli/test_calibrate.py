@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import redis
 from typer.testing import CliRunner
 
 from facetrail.cli import calibrate
@@ -20,7 +19,8 @@ from facetrail.store import Keys
 from facetrail.wire import Encoder
 from index.calibration import Calibration
 from index.enrolment import Enroller
-from index.gallery import Gallery, Photo
+from index.gallery import Gallery
+from index.photo import Photo
 from ingest.faces.face import Detector
 from tests.cli.conftest import Run
 from workers.encoders.choice import chosen
@@ -29,11 +29,6 @@ from workers.encoders.registry import entry_of
 ENTRY = entry_of("dlib_resnet")
 Capture = pytest.CaptureFixture[str]
 EnrolPeople = Callable[..., None]
-
-
-@pytest.fixture
-def gallery(client: redis.Redis, keys: Keys) -> Gallery:
-    return Gallery(client, keys)
 
 
 @pytest.fixture

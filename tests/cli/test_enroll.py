@@ -27,11 +27,6 @@ from tests.cli.conftest import COMMAND, Run, Start
 from workers.encoders.registry import entry_of
 
 
-@pytest.fixture
-def gallery(client: redis.Redis, keys: Keys) -> Gallery:
-    return Gallery(client, keys)
-
-
 def names(gallery: Gallery) -> list[str]:
     return [person.name for person in gallery.people()]
 

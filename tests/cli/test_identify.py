@@ -14,7 +14,6 @@ from PIL import Image
 from facetrail.cli import identify
 from facetrail.errors import BadPicture, GalleryError
 from facetrail.settings import Settings
-from facetrail.store import Keys
 from facetrail.wire import Encoder
 from index.calibration import Calibration
 from index.enrolment import Enroller
@@ -23,11 +22,6 @@ from ingest.faces.face import Detector, Picture
 from tests.cli.conftest import Run
 
 Capture = pytest.CaptureFixture[str]
-
-
-@pytest.fixture
-def gallery(client: redis.Redis, keys: Keys) -> Gallery:
-    return Gallery(client, keys)
 
 
 @pytest.fixture

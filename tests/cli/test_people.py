@@ -12,7 +12,6 @@ import cv2
 import msgspec
 import numpy as np
 import pytest
-import redis
 
 from facetrail.cli.sighted import sighting_said
 from facetrail.errors import GalleryError
@@ -25,11 +24,6 @@ from index.photo import Photo
 from index.replica import Replica
 from ingest.faces.face import Detector
 from tests.cli.conftest import Run
-
-
-@pytest.fixture
-def gallery(client: redis.Redis, keys: Keys) -> Gallery:
-    return Gallery(client, keys)
 
 
 @pytest.fixture

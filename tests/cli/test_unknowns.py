@@ -32,11 +32,6 @@ ENCODER = "any@00000000"
 
 
 @pytest.fixture
-def gallery(client: redis.Redis, keys: Keys) -> Gallery:
-    return Gallery(client, keys)
-
-
-@pytest.fixture
 def street(client: redis.Redis, keys: Keys) -> Street:
     return Street(client, keys, ENCODER)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import redis
 
+from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.store import Keys
 from facetrail.wire import Encodings
 from index.gallery import Gallery
@@ -44,3 +46,12 @@ def photo(unit: Callable[..., Encodings]) -> Callable[..., Photo]:
         )
 
     return made
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[EmbeddedRedis]:
+    """A Redis of this test's own, with its append-only file."""
+    own = EmbeddedRedis(tmp_path)
+    own.start()
+    yield own
+    own.stop()

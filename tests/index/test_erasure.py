@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
@@ -27,15 +26,6 @@ from index.traces import traces_of
 ENCODER = "dlib_resnet@55533b28"
 PhotoOf = Callable[[int], Photo]
 WaitFor = Callable[..., None]
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[EmbeddedRedis]:
-    """A Redis of this test's own, with its append-only file."""
-    own = EmbeddedRedis(tmp_path)
-    own.start()
-    yield own
-    own.stop()
 
 
 @pytest.fixture

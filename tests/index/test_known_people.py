@@ -10,8 +10,9 @@ import pytest
 from facetrail.wire import Chips, Encodings
 from index import known_people
 from index.calibration import Calibration
-from index.gallery import Gallery, Photo
+from index.gallery import Gallery
 from index.known_people import KnownPeople
+from index.photo import Photo
 
 Unit = Callable[..., Encodings]
 MakePhoto = Callable[[int], Photo]

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-import pytest
 import redis
 
 from facetrail.embedded_redis import EmbeddedRedis
@@ -20,15 +18,6 @@ from index.replica import Replica
 ENCODER = "dlib_resnet@55533b28"
 PhotoOf = Callable[[int], Photo]
 WaitFor = Callable[..., None]
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[EmbeddedRedis]:
-    """A Redis of this test's own, with its append-only file."""
-    own = EmbeddedRedis(tmp_path)
-    own.start()
-    yield own
-    own.stop()
 
 
 def enrol_until(

@@ -20,7 +20,8 @@ from facetrail.events import MatchEvent, parse
 from facetrail.store import Keys, connect
 from facetrail.wire import TASK, Chips, Encodings, FaceChip, Message, TrackEnded
 from index.calibration import Calibration
-from index.gallery import Gallery, Photo
+from index.gallery import Gallery
+from index.photo import Photo
 from index.replica import Replica
 from tests.workers.conftest import CONFIRM, EPOCH, UNKNOWN, chip, ended, jpeg
 from workers.__main__ import sweep
