@@ -12,7 +12,7 @@ MOST = 10_000
 
 
 class Roll:
-    """Names of the enrolled. Whoever was removed has none, however old a reader's index is."""
+    """Names of the enrolled. Whoever was removed has none, once they are forgotten here."""
 
     def __init__(self, gallery: GalleryReader) -> None:
         self._gallery = gallery
