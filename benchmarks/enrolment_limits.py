@@ -20,8 +20,8 @@ from facetrail import log
 from facetrail.errors import BadPicture
 from facetrail.settings import Settings, read_settings
 from facetrail.wire import Chips, Encoder, Encodings, Quality
-from index.consistency import FACTORS, OTHER_FACTOR, farthest
-from index.photo_limits import PhotoLimits
+from index.photos.consistency import FACTORS, LEAD, OTHER_FACTOR, farthest
+from index.photos.photo_limits import PhotoLimits
 from ingest.faces.align import align
 from ingest.faces.quality import quality_of
 from training.faces import central_face, encoded, read_photo
@@ -35,8 +35,13 @@ SHARES = (0.1, 0.5, 1, 5, 50)
 TRIED = (1.0, 1.05, 1.1, 1.15, 1.2, 1.25, 1.3)
 #: Others a photo is compared with, beside a single one.
 SEVERAL = 4
+#: By how much nearer to somebody else a photo is, in thresholds.
+LEADS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
+#: The share of new people who are warned of by a threshold that fits their number.
+WARNED = 0.01
 
 Row = NDArray[np.float32]
+Places = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,20 +134,48 @@ def among_several(people: Sequence[Encodings], random: np.random.Generator) -> t
     return np.array(own, np.float32), np.array(others, np.float32)
 
 
-def against_all(people: Sequence[Encodings], threshold: float) -> tuple[float, float]:
-    """With a photo of everyone enrolled: shares of second photos refused as somebody else's, and
-    of people who would be warned of as new ones."""
-    enrolled = np.stack([rows[0] for rows in people])
-    between = _between(enrolled, enrolled)
+def nearest_others(people: Sequence[Encodings]) -> Row:
+    """From each person's first photo to the nearest first photo of somebody else, `(n,)`."""
+    first = np.stack([rows[0] for rows in people])
+    between = _between(first, first)
     np.fill_diagonal(between, np.inf)
-    warned = float(np.mean(between.min(axis=1) <= threshold))
-    several = [number for number, rows in enumerate(people) if len(rows) > 1]
-    to_all = _between(np.stack([people[number][1] for number in several]), enrolled)
-    places = np.arange(len(several))
-    to_own = to_all[places, several].copy()
-    to_all[places, several] = np.inf
-    other = to_all.min(axis=1)
-    return float(np.mean((other <= threshold) & (other < to_own))), warned
+    return np.asarray(between.min(axis=1), np.float32)
+
+
+class AgainstAll:
+    """Everyone enrolled by a photo, and a second photo of each who has one.
+
+    threshold: within which somebody is like another. limit: how far a photo may be from the
+    enrolled one of whom it is given for.
+    """
+
+    def __init__(self, people: Sequence[Encodings], threshold: float, limit: float) -> None:
+        self.threshold, self.limit = threshold, limit
+        enrolled = np.stack([rows[0] for rows in people])
+        self._own = np.array([number for number, rows in enumerate(people) if len(rows) > 1])
+        self._distances = _between(np.stack([people[n][1] for n in self._own]), enrolled)
+
+    def refused(self, lead: float) -> tuple[float, float, float]:
+        """The shares refused: of photos given for whom they show, for the next person, and for
+        whoever else looks most like them.
+
+        lead: in thresholds, by how much nearer than to whom it is given for it is to another.
+        """
+        others = self._distances.copy()
+        others[np.arange(len(others)), self._own] = np.inf
+        following = (self._own + 1) % self._distances.shape[1]
+        given_for = (self._own, following, others.argmin(axis=1))
+        good, wrong, alike = (self._share(people, lead) for people in given_for)
+        return good, wrong, alike
+
+    def _share(self, people: Places, lead: float) -> float:
+        """people: for whom each of the photos is given."""
+        places = np.arange(len(people))
+        own, others = self._distances[places, people], self._distances.copy()
+        others[places, people] = np.inf
+        other = others.min(axis=1)
+        alike = (other <= self.threshold) & (other + lead * self.threshold < own)
+        return float(np.mean(alike | (own > self.limit)))
 
 
 def _between(one: Encodings, other: Encodings) -> Row:
@@ -173,12 +206,28 @@ def consistency_report(
         limit = factor * encoder.threshold
         cells = [np.mean(found > limit) for found in (genuine, wrong, own, others)]
         print(f"| {factor:.3g} | " + " | ".join(f"{cell:.2%}" for cell in cells) + " |")
-    looks_like, warned = against_all(rows, encoder.threshold)
     print(
         f"{len(genuine)} pairs of one person, {len(wrong)} of two; {len(own)} photos against "
-        f"{SEVERAL} others. With one photo of each of {len(rows)} people enrolled: second photos "
-        f"refused as somebody else's {looks_like:.2%}, new people warned of {warned:.2%}"
+        f"{SEVERAL} others"
     )
+    confusion_report(rows, encoder.threshold, chosen)
+
+
+def confusion_report(people: Sequence[Encodings], threshold: float, limit: float) -> None:
+    """By the encoder's own threshold, and by one that fits so many people."""
+    nearest = nearest_others(people)
+    fitted = float(np.quantile(nearest, WARNED))
+    second = sum(len(rows) > 1 for rows in people)
+    print(
+        f"\nWith one photo of each of {len(people)} people enrolled, {second} second photos:\n\n"
+        "| threshold | new people warned of | lead in thresholds | good refused | wrong caught | "
+        "given for whoever looks most alike: caught |\n|---|---|---|---|---|---|"
+    )
+    for within, leads in ((threshold, sorted({*LEADS, LEAD})), (fitted, (0.0, LEAD))):
+        against, warned = AgainstAll(people, within, limit), float(np.mean(nearest <= within))
+        for lead in leads:
+            cells = " | ".join(f"{cell:.2%}" for cell in against.refused(lead))
+            print(f"| {within:.4g} | {warned:.2%} | {lead:g} | {cells} |")
 
 
 def run(settings: Settings, given: argparse.Namespace) -> None:

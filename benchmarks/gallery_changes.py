@@ -64,9 +64,9 @@ def photo_of(person: int, photo: int) -> Photo:
     )
 
 
-def state_of(rows: set[bytes]) -> str:
-    """One word for a set of encodings."""
-    return hashlib.sha256(b"".join(sorted(rows))).hexdigest()
+def state_of(rows: set[tuple[str, bytes]]) -> str:
+    """One word for a set of encodings and the names of whom they are of."""
+    return hashlib.sha256(repr(sorted(rows)).encode()).hexdigest()
 
 
 @dataclass(slots=True)
@@ -137,9 +137,17 @@ def follow(url: str, people: int, worker: str) -> None:
         time.sleep(0.01)
     stop.set()
     follower.join()
-    state = state_of({row.tobytes() for rows in replica.encodings().values() for row in rows})
+    state = state_of(_known(replica))
     told = {"seen": seen, "searches": searches, "wrong": wrong, "named": named, "state": state}
     print(json.dumps(told), flush=True)
+
+
+def _known(replica: Replica) -> set[tuple[str, bytes]]:
+    encodings = replica.encodings()
+    people = replica.view.people.those(encodings)
+    # Whoever has no name is somebody else than anybody the clients know.
+    names = {person: people[person].name if person in people else person for person in encodings}
+    return {(names[person], row.tobytes()) for person, rows in encodings.items() for row in rows}
 
 
 def _set_at_the_end_of_stdin(ended: threading.Event) -> None:
@@ -230,7 +238,7 @@ def _started(url: str, people: int, worker: str) -> subprocess.Popen[str]:
 
 def _outcome(clients: list[Client], said: list[dict[str, object]]) -> Outcome:
     model = {
-        encoding_of(person, photo).tobytes()
+        (name_of(person), encoding_of(person, photo).tobytes())
         for client in clients
         for person, photos in client.model.items()
         for photo in photos

@@ -125,7 +125,7 @@ class Answers:
 
     @classmethod
     def exact(cls, rows: ExactRows, ids: Ids, probes: Encodings) -> Answers:
-        found = [rows.nearest(batch, 1) for batch in batches(probes, 256)]
+        found = [rows.first(batch, 1) for batch in batches(probes, 256)]
         similarities = np.concatenate([similarities[:, 0] for similarities, _ in found])
         nearest = np.concatenate([places[:, 0] for _, places in found])
         people = [person.decode() for person in ids[nearest]]
@@ -211,7 +211,7 @@ def run(given: argparse.Namespace) -> None:
 def print_times(
     exact: ExactRows, indexes: Mapping[str, FaceIndex], drawn: Drawn, turns: int
 ) -> None:
-    ways: dict[str, Search] = {"every row": partial(exact.nearest, count=2)}
+    ways: dict[str, Search] = {"every row": partial(exact.first, count=2)}
     ways |= {name: index.search for name, index in indexes.items()}
     for kind, probes in (("enrolled", drawn.known), ("strangers", drawn.strangers)):
         taken = timed(ways, batches(probes, BATCH)[:turns])

@@ -9,7 +9,7 @@ import msgspec
 import redis
 
 from facetrail.sightings import SIGHTINGS_LUA, names
-from facetrail.store import Keys
+from facetrail.store import Keys, patient
 
 #: Nothing is said of somebody for so long after, by workers that knew them yet; in seconds.
 REMEMBERED_S = 86_400
@@ -26,21 +26,25 @@ class Erased(msgspec.Struct, frozen=True):
     sightings: int
 
 
-def erase(client: redis.Redis, keys: Keys, people: Sequence[str]) -> Erased:
+def erase(
+    client: redis.Redis, keys: Keys, people: Sequence[str], sightings: Sequence[str] = ()
+) -> Erased:
     """Erases events, sightings and pictures of people, and what open votes know of them.
 
-    people: their ids. All of it in one step, which takes about a second for 100 000 events: a
-    stream forgets an entry's bytes only when it is written anew.
+    people: their ids. sightings: names of others', which show them. All of it in one step, which
+    takes about a second for 100 000 events: a stream forgets an entry's bytes only when it is
+    written anew.
     """
-    script = client.register_script(_ERASE)
     call = {
         "keys": names(keys),
         "people": list(people),
+        "sightings": list(sightings),
         "vote": keys.vote(""),
         "remember": REMEMBERED_S,
     }
-    events, sightings = script(
-        keys=[keys.events, keys.events_aside, keys.open_tracks, keys.closing_tracks],
-        args=[msgspec.msgpack.encode(call)],
-    )
-    return Erased(int(events), int(sightings))
+    with patient(client) as long:
+        said, shown = long.register_script(_ERASE)(
+            keys=[keys.events, keys.events_aside, keys.open_tracks, keys.closing_tracks],
+            args=[msgspec.msgpack.encode(call)],
+        )
+    return Erased(int(said), int(shown))

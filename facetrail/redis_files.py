@@ -3,38 +3,58 @@
 from __future__ import annotations
 
 import mmap
-import time
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import redis
 import structlog
 
-POLL_S = 0.05
+File = Literal["aof", "rdb"]
+FILES: tuple[File, ...] = ("aof", "rdb")
+Begun = Literal["begun", "later", "never"]
+#: Redis's words where it writes already, or has no memory for it.
+NOT_NOW = ("in progress", "fork", "background")
 
 log = structlog.get_logger(__name__)
 
 
-def write_anew(client: redis.Redis, *, wait_s: float) -> None:
-    """Starts what drops erased data from Redis's files: they hold every write since the last time.
+def is_writing(client: redis.Redis) -> bool:
+    """Whether Redis writes one of its files anew."""
+    return _writes(client.info("persistence"))
 
-    wait_s: at most so long for one that is under way and began before. Raises TimeoutError.
+
+def begin_writing(client: redis.Redis, file: File) -> Begun:
+    """Starts what drops erased data from a file of Redis: it holds every write since the last time.
+
+    later: another one is under way, which may have begun before the data was erased. never: Redis
+    has no such file, or does not let us; that is logged.
     """
-    _until(client, lambda info: not _writes(info), wait_s)
-    info = client.info("persistence")
     try:
-        if info["aof_enabled"]:
+        if file == "aof" and client.info("persistence")["aof_enabled"]:
             client.bgrewriteaof()
-        if info["rdb_last_save_time"] and _saves(client):
-            _until(client, lambda info: not _writes(info), wait_s)
+        elif file == "rdb" and _saves(client):
             client.bgsave()
-    except redis.ResponseError as error:  # not allowed to us, or one has begun just now
-        log.warning("Redis's files are not written anew", cause=str(error))
+        else:
+            return "never"
+    except redis.ResponseError as error:
+        if any(word in str(error).lower() for word in NOT_NOW):
+            return "later"
+        log.warning("Redis's files are not written anew", file=file, cause=str(error))
+        return "never"
+    return "begun"
 
 
-def wait_until_written(client: redis.Redis, *, wait_s: float) -> None:
-    """Raises TimeoutError."""
-    _until(client, lambda info: not _writes(info), wait_s)
+def run_of(client: redis.Redis) -> str:
+    """Another one each time that Redis starts."""
+    return str(client.info("server")["run_id"])
+
+
+def is_whole(client: redis.Redis, file: File) -> bool:
+    """Whether the last writing of a file went well."""
+    word = {"aof": "aof_last_bgrewrite_status", "rdb": "rdb_last_bgsave_status"}[file]
+    return bool(client.info("persistence")[word] == "ok")
 
 
 def _writes(info: Mapping[str, int]) -> bool:
@@ -47,28 +67,29 @@ def _saves(client: redis.Redis) -> bool:
     return bool(client.config_get("save").get("save"))
 
 
-def _until(client: redis.Redis, ready: Callable[[Mapping[str, int]], bool], wait_s: float) -> None:
-    deadline = time.monotonic() + wait_s
-    while not ready(client.info("persistence")):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"Redis still writes its files after {wait_s:.0f} s")
-        time.sleep(POLL_S)
-
-
 def files_of(client: redis.Redis) -> list[Path] | None:
     """The files that Redis keeps its data in; None if they can't be looked at from here."""
     try:
         own = client.config_get("*")
-    except redis.ResponseError:  # not allowed to us
+        folder = Path(own["dir"])
+        if not _is_here(client, folder):
+            return None
+        names = (own["appendfilename"], own["dbfilename"], own.get("appenddirname", ""))
+        found = [folder / name for name in names if name and (folder / name).exists()]
+        files = [
+            file
+            for path in found
+            for file in ([path] if path.is_file() else sorted(path.iterdir()))
+        ]
+    except (redis.ResponseError, OSError):  # not allowed to us
         return None
-    folder = Path(own["dir"])
-    names = (own["appendfilename"], own["dbfilename"], own.get("appenddirname", ""))
-    found = [folder / name for name in names if name and (folder / name).exists()]
-    files = [
-        file for path in found for file in ([path] if path.is_file() else sorted(path.iterdir()))
-    ]
-    is_here = Path(f"/proc/{client.info('server')['process_id']}").exists()
-    return files if is_here and files else None
+    return files if all(os.access(file, os.R_OK) for file in files) else None
+
+
+def _is_here(client: redis.Redis, folder: Path) -> bool:
+    """Whether Redis works in that folder of this machine; a container has folders of its own."""
+    process = client.info("server")["process_id"]
+    return Path(f"/proc/{process}/cwd").samefile(folder)
 
 
 def found_in(file: Path, traces: Iterable[bytes]) -> list[bytes]:

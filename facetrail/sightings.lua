@@ -1,6 +1,7 @@
 -- What was seen of whom: kept and dropped whole. Stands before the scripts that use it.
 -- keys: the names that `names` of facetrail/sightings.py gives. An owner is the id of a person,
 -- or of a stranger, which begins with unknown-. A sighting is JSON that begins with its owner.
+local MOST_MERGED = 16  -- times that somebody is merged and merged again, followed
 local LOG_KEPT = 10000  -- entries of the strangers' log, about
 
 local function json(text)
@@ -13,6 +14,26 @@ end
 
 local function owned(person, stranger)
   return '{"person":' .. json(person) .. ',"stranger":' .. json(stranger) .. ','
+end
+
+-- The name of a sighting and of its picture: one appearance of a person, '' for who is unknown.
+-- Those that ended before, of one track, are counted by the round.
+local function appearance(track, person, round)
+  local name = track .. '/' .. (person == '' and 'unknown' or person)
+  return round > 1 and name .. '/' .. round or name
+end
+
+-- Who a person is now, and their JSON as events have it if they were merged into somebody.
+local function who_now(keys, person)
+  local named = nil
+  for _ = 1, MOST_MERGED do
+    local found = redis.call('GET', keys.merged .. person)
+    if not found then
+      break
+    end
+    named, person = found, cjson.decode(found).id
+  end
+  return person, named
 end
 
 -- The newest place in the strangers' log.

@@ -7,7 +7,7 @@ a person's id or a stranger's, such as unknown-7f3a.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import numpy as np
 import redis
 import structlog
 
+from facetrail.events import Person
 from facetrail.snapshots import Snapshot
 from facetrail.store import Keys
 from facetrail.wire import Encodings, Quality
@@ -25,8 +26,10 @@ SIGHTINGS_LUA = Path(__file__).with_name("sightings.lua").read_text()
 _EXPIRE = SIGHTINGS_LUA + Path(__file__).with_name("expire.lua").read_text()
 _HAND_OVER = SIGHTINGS_LUA + Path(__file__).with_name("hand_over.lua").read_text()
 
-#: How long it is remembered who a stranger has turned out to be, in seconds.
+#: How long it is remembered who somebody has turned out to be, in seconds.
 NAMED_S = 86_400
+#: Times that somebody is named, merged and merged again, followed.
+MOST_MERGED = 16
 #: Sightings dropped in one step: others must not wait for all.
 MOST_DROPPED = 200
 #: Sightings read in one step.
@@ -61,6 +64,11 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     quality: Quality
     encoder: str
 
+    @property
+    def source(self) -> str:
+        """Where a photo made of it comes from; it does not say who was recognised."""
+        return f"{self.camera}/{self.stream_epoch}/{self.track}"
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -84,8 +92,11 @@ def names(keys: Keys) -> dict[str, str]:
         "sightings_of": keys.sightings_of(""),
         "seen": keys.seen(""),
         "strangers_log": keys.strangers_log,
+        "strangers_given": keys.strangers_given,
         "named_stranger": keys.named_stranger(""),
         "snapshot": keys.snapshot(""),
+        "merged": keys.merged(""),
+        "formerly": keys.formerly(""),
         "erased": keys.erased(""),
     }
 
@@ -120,6 +131,12 @@ def of(client: redis.Redis, keys: Keys, owner: str, *, most: int | None = None) 
     return list(_read(client, keys, wanted, client.hmget(keys.sightings, wanted)))
 
 
+def showing(client: redis.Redis, keys: Keys, encodings: Collection[bytes]) -> dict[str, bytes]:
+    """The sightings, whoever's, that have one of these encodings: name to encoding."""
+    entries = client.hscan_iter(keys.sighting_encodings, count=CHUNK)
+    return {name.decode(): encoding for name, encoding in entries if encoding in encodings}
+
+
 def expire(client: redis.Redis, keys: Keys) -> None:
     """Drops the sightings whose time is up, with the strangers of whom nothing is left."""
     script = client.register_script(_EXPIRE)
@@ -128,23 +145,41 @@ def expire(client: redis.Redis, keys: Keys) -> None:
         pass
 
 
-def hand_over(client: redis.Redis, keys: Keys, owner: str, person: str) -> int:
+def hand_over(client: redis.Redis, keys: Keys, owner: str, person: Person) -> int:
     """Makes all that was seen of somebody a person's; how many sightings that were.
 
-    owner: a stranger's id, or another person's. person: an id.
+    owner: a stranger's id, or another person's. Made again it changes nothing.
     """
     script = client.register_script(_HAND_OVER)
-    call = {"keys": names(keys), "owner": owner, "person": person, "remember": NAMED_S}
+    json = msgspec.json.encode(person).decode()
+    call = {"keys": names(keys), "owner": owner, "person": json, "remember": NAMED_S}
     return int(script(keys=[keys.sightings], args=[msgspec.msgpack.encode(call)]))
+
+
+def turned_out(client: redis.Redis, keys: Keys, owner: str) -> str:
+    """Who a stranger, or somebody who was merged into another one, is now: an id."""
+    for _ in range(MOST_MERGED):
+        if named := client.get(keys.named_stranger(owner)):
+            owner = named.decode()
+        elif merged := client.get(keys.merged(owner)):
+            owner = msgspec.json.decode(merged, type=Person).id
+        else:
+            break
+    return owner
 
 
 def pictures(
     client: redis.Redis, keys: Keys, sightings: Sequence[Sighting]
 ) -> list[Snapshot | None]:
     """The snapshot of each, None where none is kept any more."""
-    if not sightings:
+    return snapshots(client, keys, [one.snapshot or one.name for one in sightings])
+
+
+def snapshots(client: redis.Redis, keys: Keys, names: Sequence[str]) -> list[Snapshot | None]:
+    """Those of these names, None where one is not kept any more."""
+    if not names:
         return []
-    found = client.mget([keys.snapshot(one.snapshot or one.name) for one in sightings])
+    found = client.mget([keys.snapshot(name) for name in names])
     return [None if data is None else msgspec.msgpack.decode(data, type=Snapshot) for data in found]
 
 

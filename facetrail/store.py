@@ -24,6 +24,8 @@ CONNECT_TIMEOUT_S = 5.0
 #: Longer than any blocking read, so that a dead connection is noticed and a quiet one kept. A
 #: Redis that accepts and stays silent costs it once for each try and step of the handshake.
 READ_TIMEOUT_S = 4.0
+#: Of a script that goes through all events, which are as many as the settings say.
+LONG_TIMEOUT_S = 300.0
 
 
 def connect(url: str | None) -> redis.Redis:
@@ -52,6 +54,17 @@ def connect(url: str | None) -> redis.Redis:
             "FACETRAIL_REDIS_URL can't be used: expected redis://HOST:PORT/DB, rediss:// or "
             "unix:///PATH, without options, and %-signs for what is special in a password"
         ) from None
+
+
+@contextmanager
+def patient(client: redis.Redis) -> Iterator[redis.Redis]:
+    """A client of the same Redis that waits for a long script."""
+    kwargs = {**client.get_connection_kwargs(), "socket_timeout": LONG_TIMEOUT_S}
+    pool = redis.ConnectionPool(client.connection_pool.connection_class, **kwargs)
+    try:
+        yield redis.Redis(connection_pool=pool)
+    finally:
+        pool.disconnect()
 
 
 def away(client: redis.Redis, error: Exception) -> RedisAway:
@@ -187,9 +200,22 @@ class Keys:
         """Stream: strangers whose encodings changed."""
         return f"{self.prefix}strangers:log:{{{self.events}}}"
 
+    @property
+    def strangers_given(self) -> str:
+        """How many ids strangers were given."""
+        return f"{self.prefix}strangers:given:{{{self.events}}}"
+
     def named_stranger(self, stranger: str) -> str:
         """The person a stranger has turned out to be."""
         return f"{self.prefix}strangers:named:{{{self.events}}}:{stranger}"
+
+    def merged(self, person: str) -> str:
+        """JSON of the person, as events have it, whose photos and past somebody's have become."""
+        return f"{self.prefix}merged:{{{self.events}}}:{person}"
+
+    def formerly(self, person: str) -> str:
+        """Set: ids of people who were merged into a person."""
+        return f"{self.prefix}formerly:{{{self.events}}}:{person}"
 
     def erased(self, person: str) -> str:
         """Stands for a day after a person was erased: nothing is said of them any more."""
@@ -242,9 +268,37 @@ class Keys:
         return f"{self.prefix}gallery:erasing:{{{self.gallery_log}}}"
 
     @property
+    def gallery_merging(self) -> str:
+        """Set: `from into`, of people who were merged and whose past may not be yet."""
+        return f"{self.prefix}gallery:merging:{{{self.gallery_log}}}"
+
+    @property
+    def gallery_returned(self) -> str:
+        """Set: ids of people who were imported, and may have been erased or merged before."""
+        return f"{self.prefix}gallery:returned:{{{self.gallery_log}}}"
+
+    @property
+    def gallery_unwritten(self) -> str:
+        """Set: files of Redis that must be written anew, since somebody was erased; and since when.
+
+        `aof:` or `rdb:` and a position of the log.
+        """
+        return f"{self.prefix}gallery:unwritten:{{{self.gallery_log}}}"
+
+    @property
+    def gallery_finishing(self) -> str:
+        """Lock of whoever ends what was begun."""
+        return f"{self.prefix}gallery:finishing:{{{self.gallery_log}}}"
+
+    @property
     def gallery_next_encoder(self) -> str:
         """The encoder that the gallery is being moved to."""
         return f"{self.prefix}gallery:next_encoder:{{{self.gallery_log}}}"
+
+    @property
+    def gallery_next_encoder_by(self) -> str:
+        """Who moves the gallery."""
+        return f"{self.gallery_next_encoder}:by"
 
     def gallery_import(self, part: str) -> str:
         """Hashes of people who are about to be imported. part: of which import, and what."""
@@ -261,6 +315,19 @@ class Keys:
 
     def lease(self, camera: str) -> str:
         return f"{self.prefix}camera:{camera}"
+
+    def camera_status(self, camera: str) -> str:
+        """JSON of what a camera's process says of itself."""
+        return f"{self.prefix}camera_status:{camera}"
+
+    def host(self, name: str) -> str:
+        """JSON of what an ingest process carries."""
+        return f"{self.prefix}host:{name}"
+
+    @property
+    def hosts(self) -> str:
+        """Set: names of ingest processes; those whose own key is gone have ended."""
+        return f"{self.prefix}hosts"
 
     def snapshot(self, name: str) -> str:
         return f"{self.prefix}snapshot:{{{self.events}}}:{name}"

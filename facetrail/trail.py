@@ -9,6 +9,7 @@ import msgspec
 import redis
 
 from facetrail.events import MatchEvent, readable
+from facetrail.sightings import Sighting
 from facetrail.store import Keys
 
 #: Events read in one step.
@@ -51,8 +52,8 @@ def events_of(client: redis.Redis, keys: Keys, owner: str) -> Iterator[MatchEven
                     yield event
 
 
-def visits(events: Iterable[MatchEvent]) -> list[Visit]:
-    """In order of time."""
+def visits(events: Iterable[MatchEvent], seen: Iterable[Sighting] = ()) -> list[Visit]:
+    """In order of time. seen: may tell of visits whose events the stream has no more."""
     found: dict[tuple[str, str, bool], list[MatchEvent]] = {}
     for event in events:
         if event.type in (*ENTERS, *EXITS):
@@ -60,17 +61,36 @@ def visits(events: Iterable[MatchEvent]) -> list[Visit]:
             track, _, appearance = event.id.rsplit("/", 2)
             found.setdefault((track, appearance, event.person is None), []).append(event)
     made = [_visit(own) for own in found.values()]
+    told = {(visit.camera, visit.stream_epoch, visit.track) for visit in made}
+    made += [_seen(one) for one in seen if (one.camera, one.stream_epoch, one.track) not in told]
     return sorted(made, key=lambda visit: visit.entered_at or visit.left_at or "")
+
+
+def _seen(sighting: Sighting) -> Visit:
+    """From the first chip to the last that was better than all before, or the exit."""
+    return Visit(
+        camera=sighting.camera,
+        zones=sighting.zones,
+        stream_epoch=sighting.stream_epoch,
+        track=sighting.track,
+        unknown=sighting.stranger,
+        entered_at=sighting.first_at,
+        left_at=sighting.last_at,
+        seconds=_seconds(sighting.first_at, sighting.last_at),
+        snapshot=sighting.snapshot,
+    )
+
+
+def _seconds(first: str, last: str) -> float:
+    begin, end = (datetime.fromisoformat(stamp) for stamp in (first, last))
+    return max(0.0, (end - begin).total_seconds())
 
 
 def _visit(events: list[MatchEvent]) -> Visit:
     newest = events[-1]
     enter = next((event for event in events if event.type in ENTERS), None)
     leave = next((event for event in events if event.type in EXITS), None)
-    seconds = None
-    if enter and leave:
-        begin, end = (datetime.fromisoformat(event.captured_at) for event in (enter, leave))
-        seconds = max(0.0, (end - begin).total_seconds())
+    seconds = _seconds(enter.captured_at, leave.captured_at) if enter and leave else None
     return Visit(
         camera=newest.camera,
         zones=newest.zones,

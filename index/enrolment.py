@@ -6,17 +6,17 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facetrail.errors import EncoderMismatch, GalleryError
+from facetrail.errors import EncoderMismatch, GalleryError, NoSuchPerson
 from facetrail.wire import Encoder
-from index.chip_batches import EncodedFace, in_batches
 from index.gallery import Gallery
-from index.in_order import in_order
-from index.known_people import Similar
-from index.look import FoundFace, Look, Rejected, enrolled_already
 from index.person import EnrolledPerson, checked_name
-from index.photo_limits import PhotoLimits
-from index.photo_source import PhotoFile, Source, Work
-from index.review import Reviewer
+from index.photos.chip_batches import EncodedFace, in_batches
+from index.photos.in_order import in_order
+from index.photos.known_people import Similar
+from index.photos.look import FoundFace, Look, Rejected, enrolled_already
+from index.photos.photo_limits import PhotoLimits
+from index.photos.photo_source import PhotoFile, Source, Work
+from index.photos.review import Reviewer
 from ingest.faces.face import Detector
 
 __all__ = ["REASONS", "Enroller", "Enrolment", "Rejected", "Similar", "Work"]
@@ -40,7 +40,8 @@ class Enrolment:
     """What became of one person's photos.
 
     person: None if none was accepted. accepted: names of photos. warnings: who else, enrolled
-    before, somebody new may be.
+    before, somebody new may be. removed: somebody took the person out of the gallery while these
+    were enrolled, and nothing of them was kept.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Enrolment:
     accepted: tuple[str, ...]
     rejected: tuple[Rejected, ...]
     warnings: tuple[Similar, ...] = ()
+    removed: bool = False
 
 
 class Enroller:
@@ -116,24 +118,30 @@ class Enroller:
             return Enrolment(work.name, None, (), rejected)
         review = self._reviewer.review(work.name, list(first.values()))
         good = [face for digest, face in first.items() if digest not in review.refused]
-        person, taken = self._written(work, good)
+        try:
+            person, taken = self._written(work, good)
+        except NoSuchPerson:
+            rejected = tuple(_answers(seen, first, review.refused))
+            return Enrolment(work.name, None, (), rejected, removed=True)
         refused = review.refused | taken
         accepted = [face for digest, face in first.items() if digest not in refused]
         if person is not None:
             self._reviewer.remember(person, review, accepted)
-        answers = (_answer(one, first, refused) for one in seen)
         return Enrolment(
             work.name,
             person,
             tuple(face.source.name for face in accepted),
-            tuple(answer for answer in answers if answer is not None),
+            tuple(_answers(seen, first, refused)),
             review.warnings(accepted),
         )
 
     def _written(
         self, work: Work, faces: Sequence[EncodedFace]
     ) -> tuple[EnrolledPerson | None, dict[str, Rejected]]:
-        """The person in the gallery; by digest, what somebody else has enrolled meanwhile."""
+        """The person in the gallery; by digest, what somebody else has enrolled meanwhile.
+
+        Raises NoSuchPerson if they were removed meanwhile.
+        """
         taken: dict[str, Rejected] = {}
         while left := [face for face in faces if face.photo.digest not in taken]:
             photos = [face.photo for face in left]
@@ -142,7 +150,7 @@ class Enroller:
                     work.name, photos, encoder=self.encoder.id, external_id=work.external_id
                 )
                 return person, taken
-            except EncoderMismatch:
+            except (EncoderMismatch, NoSuchPerson):
                 raise
             except GalleryError:
                 lost = self._lost(left, work.name)
@@ -169,14 +177,21 @@ def _steps(work: Work) -> Iterator[tuple[Work, Source] | Work]:
     yield named
 
 
-def _answer(
-    one: EncodedFace | Rejected, first: dict[str, EncodedFace], refused: dict[str, Rejected]
-) -> Rejected | None:
-    """Why a photo was not taken, if it was not."""
-    if isinstance(one, Rejected):
-        return one
-    digest = one.photo.digest
-    if one is first[digest]:
-        return refused.get(digest)
-    sentence = f"{one.source.name} is the same photo as {first[digest].source.name}; leave it out"
-    return Rejected(one.source.name, "duplicate_photo", sentence, own=digest not in refused)
+def _answers(
+    seen: Sequence[EncodedFace | Rejected],
+    first: dict[str, EncodedFace],
+    refused: dict[str, Rejected],
+) -> Iterator[Rejected]:
+    """Why each photo that was not taken was not."""
+    for one in seen:
+        if isinstance(one, Rejected):
+            yield one
+        elif one is not first[one.photo.digest]:
+            yield _given_twice(one, first[one.photo.digest])
+        elif one.photo.digest in refused:
+            yield refused[one.photo.digest]
+
+
+def _given_twice(one: EncodedFace, first: EncodedFace) -> Rejected:
+    sentence = f"{one.source.name} is the same photo as {first.source.name}; leave it out"
+    return Rejected(one.source.name, "duplicate_photo", sentence)

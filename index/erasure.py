@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from facetrail.erasure import Erased, erase
-from facetrail.redis_files import files_of, found_in, wait_until_written, write_anew
+from facetrail.erasure import Erased
+from facetrail.errors import NoSuchPerson
+from facetrail.redis_files import files_of, found_in
+from index.copies import Copies, copies_of
 from index.followers import followers
 from index.gallery import Gallery
 from index.person import EnrolledPerson
 from index.reader import order
+from index.rewriting import Rewriting
 from index.traces import Found, Trace, found_in_redis, traces_of
+from index.unfinished import Unfinished
 
 POLL_S = 0.05
 
@@ -54,43 +58,59 @@ class Eraser:
         self._wait_s = wait_s
 
     def erase(self, names: Sequence[str]) -> Erasure:
-        """All of them, or nobody if one is not there. Raises NoSuchPerson, TimeoutError."""
+        """All of them, or nobody if one is not there. Who is removed meanwhile is passed over.
+
+        Raises NoSuchPerson, GalleryError; TimeoutError, where they are erased and workers see to
+        Redis's files.
+        """
         gallery = self._gallery
         people = list({p.id: p for p in (gallery.named(name) for name in names)}.values())
-        traces = [trace for person in people for trace in traces_of(gallery, person)]
-        for person in people:
-            gallery.remove(person.name)
-        position = gallery.position()
-        erased = self.finish()
-        write_anew(gallery.client, wait_s=self._wait_s)
+        unfinished = Unfinished(gallery, wait_s=self._wait_s)
+        with unfinished.alone():
+            copies = copies_of(gallery, people)
+            traces = [trace for person in people for trace in traces_of(gallery, person, copies)]
+            for person in people:
+                self._remove(person, copies)
+                unfinished.go_on()
+            position = gallery.position()
+            erased = unfinished.finish_alone()
+            self._wait(unfinished.files.step)
         return Erasure(people=people, traces=traces, position=position, erased=erased)
 
-    def finish(self) -> Erased:
-        """Goes on with what somebody has begun and not ended; nothing, where there is nothing."""
-        client, keys = self._gallery.client, self._gallery.keys
-        begun = [person.decode() for person in client.smembers(keys.gallery_erasing)]
-        if not begun:
-            return Erased(0, 0)
-        erased = erase(client, keys, begun)
-        client.srem(keys.gallery_erasing, *begun)
-        return erased
+    def _remove(self, person: EnrolledPerson, copies: Copies) -> None:
+        try:
+            self._gallery.remove_id(
+                person.id,
+                photos=copies.photos.get(person.id, ()),
+                sightings=copies.sightings.get(person.id, ()),
+            )
+        except NoSuchPerson:  # another one was faster, and does what we do
+            pass
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + self._wait_s
+        while not ready():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Redis still writes its files after {self._wait_s:.0f} s")
+            time.sleep(POLL_S)
 
     def proof(self, erasure: Erasure) -> Proof:
         """Looks everywhere, once workers and Redis's files are as far. Raises TimeoutError."""
         client, keys = self._gallery.client, self._gallery.keys
         workers, unsure = self._followed(erasure.position)
-        wait_until_written(client, wait_s=self._wait_s)
+        self._wait(Rewriting(client, keys).is_done)
         found = found_in_redis(client, keys, erasure.traces)
         files = files_of(client)
-        # Names and ids may be part of others' data there, and what is packed is not searched.
-        wanted = {t.data: t.kind for t in erasure.traces if t.kind not in ("id", "name")}
+        # Names and ids may be part of others' data there.
+        searched = [trace for trace in erasure.traces if trace.kind not in ("id", "name")]
+        wanted = {piece: trace.kind for trace in searched for piece in trace.pieces}
         for file in files or ():
             found += [Found(wanted[data], file.name) for data in found_in(file, wanted)]
         return Proof(
             workers=workers,
             unsure=unsure,
             files=None if files is None else [file.name for file in files],
-            found=found,
+            found=list(dict.fromkeys(found)),
         )
 
     def _followed(self, position: str) -> tuple[list[str], list[str]]:

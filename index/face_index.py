@@ -9,11 +9,11 @@ import numpy as np
 
 from facetrail.errors import BadEncodings
 from facetrail.wire import Encodings
-from index.codes import NUMBERS, Halves, Rows
+from index.codes import NUMBERS, Halves, Rows, Similarities
 from index.freed import give_back
 from index.lengths import of_length_one
 from index.part import Ids, Part, gathered, in_bytes
-from index.rows import EXACT, NEIGHBOURS, NOBODY, ExactRows, Similarities, searchable
+from index.rows import EXACT, NEIGHBOURS, NOBODY, ExactRows, searchable
 
 #: Share of masked rows from which an index is worn.
 WORN = 0.1
@@ -111,10 +111,16 @@ class FaceIndex:
         made._build(*gathered(self._parts), self._half)
         return made
 
-    def search(self, probes: Encodings) -> list[list[Candidate]]:
-        """For each of `(n, 128)` probes the nearest person and the runner-up, if any."""
+    def search(self, probes: Encodings, *, within: float | None = None) -> list[list[Candidate]]:
+        """For each of `(n, 128)` probes the nearest person and the runner-up, if any.
+
+        within: a Euclidean distance, such as a threshold, if only that matters: a large index takes
+        more pains to tell whether anybody is as near, and fewer with who is the nearest beyond.
+        """
         probes = checked(probes)
-        owners, similarities = self._neighbours(probes)
+        owners, similarities = self._neighbours(
+            probes, None if within is None else 1 - within**2 / 2
+        )
         if not owners.size:
             return [[] for _ in probes]
         others = (owners != owners[:, :1]) & (owners >= 0)  # (n, k)
@@ -158,9 +164,9 @@ class FaceIndex:
         rows = np.concatenate([part.rows_of(ids) for part in self._parts])
         return np.asarray(np.linalg.norm(rows - probe, axis=1), np.float32)
 
-    def _neighbours(self, probes: Encodings) -> tuple[Rows, Similarities]:
+    def _neighbours(self, probes: Encodings, least: float | None) -> tuple[Rows, Similarities]:
         """The owners of the most similar rows, best first, `(n, k)`, and how similar."""
-        found = [part.nearest(probes) for part in self._parts]
+        found = [part.nearest(probes, least) for part in self._parts]
         similarities = np.concatenate([similarities for similarities, _ in found], axis=1)
         owners = np.concatenate([owners for _, owners in found], axis=1)
         best = np.argsort(-similarities, axis=1, kind="stable")

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrail.wire import Encodings
-from index.codes import CHUNK, NUMBERS, Halves, Rows
-from index.rows import Nearest, Similarities
+from index.codes import CHUNK, NUMBERS, Halves, Rows, Similarities
+from index.rows import Gone, Nearest
 
 #: Ids of people, one a row.
 Ids = NDArray[np.bytes_]
@@ -27,7 +27,7 @@ class Part:
     people: Ids
     owners: NDArray[np.int32]
     rows: Nearest
-    gone: NDArray[np.bool_]
+    gone: Gone
     first_owner: int
 
     @classmethod
@@ -67,9 +67,12 @@ class Part:
     def name(self, owner: int) -> str:
         return str(self.people[owner - self.first_owner].decode())
 
-    def nearest(self, probes: Encodings) -> tuple[Similarities, Rows]:
-        """The most similar rows, best first, and their owners; -1 is of a row that is gone."""
-        similarities, rows = self.rows.nearest(probes)
+    def nearest(self, probes: Encodings, least: float | None) -> tuple[Similarities, Rows]:
+        """The most similar rows, best first, and their owners; -1 is of a row that is gone.
+
+        least: see `index.rows.Nearest`.
+        """
+        similarities, rows = self.rows.nearest(probes, self.gone, least)
         if not rows.size:
             return similarities, rows
         gone = self.gone[rows]

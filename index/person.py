@@ -95,6 +95,8 @@ def checked_person(person: EnrolledPerson) -> EnrolledPerson:
     external_id = person.external_id and checked_name(person.external_id)
     if len(person.notes) > MOST_NOTES or "\0" in person.notes:
         raise GalleryError(f"{name}: notes have at most {MOST_NOTES} characters; shorten them")
+    if any(unicodedata.category(sign) == "Cs" for sign in person.notes):
+        raise GalleryError(f"{name}: the notes are not UTF-8; write them in it")
     tags = tuple(sorted({checked_name(tag) for tag in person.tags}))
     if len(tags) > MOST_TAGS:
         raise GalleryError(f"{name}: expected at most {MOST_TAGS} tags, got {len(tags)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 import numpy as np
@@ -84,6 +84,18 @@ class Records:
         """`S12` of each record of a kind."""
         owners = self._records["owner"][self._records["kind"] == kind]
         return np.ascontiguousarray(_HEX[owners]).view("S12").reshape(-1)
+
+    def owners_of(self, encodings: Collection[bytes]) -> set[str]:
+        """Ids of those who have one of these."""
+        # One number of each is looked for first: a million records are compared in no time.
+        whole = [one for one in encodings if len(one) == RECORD["encoding"].itemsize]
+        first = [np.frombuffer(encoding, "<f4", count=1)[0] for encoding in whole]
+        near = self._records[np.isin(self._records["encoding"][:, 0], first)]
+        return {
+            record["owner"].tobytes().hex()
+            for record in near
+            if record["kind"] != FREE and record["encoding"].tobytes() in encodings
+        }
 
     def encodings(self, kind: int) -> Encodings:
         """Float32 `(n, 128)` of the records of a kind."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 
 import cv2
@@ -14,6 +15,8 @@ from index.photo import Photo
 
 #: Chips of one run of the encoder.
 BATCH = 32
+#: So long nobody else may begin after one that says no more, in seconds: many times a batch's.
+LEASE_S = 60
 #: Wraps the people to show how far it has come.
 Bar = Callable[[list[str]], Iterable[str]]
 
@@ -21,13 +24,16 @@ Bar = Callable[[list[str]], Iterable[str]]
 class ReEncoding:
     """Encodes every chip of the gallery anew and then switches, in one step.
 
-    Enrolments and removals go on meanwhile. What was begun and not finished is begun again.
+    Enrolments and removals go on meanwhile. What was begun and not finished is begun again, but
+    two at once would undo each other's work: the second is refused.
     """
 
     def __init__(self, gallery: Gallery, encoder: Encoder) -> None:
         self._gallery = gallery
         self._encoder = encoder
+        self._caller = secrets.token_hex(8)
         self._script = gallery.script("re_encode")
+        self._keys = [*gallery.script_keys, gallery.keys.gallery_next_encoder_by]
 
     def run(self, bar: Bar = iter) -> int:
         """The number of photos encoded. Raises GalleryError; then the old encoder serves on."""
@@ -45,7 +51,7 @@ class ReEncoding:
                 return count
 
     def cancel(self) -> None:
-        """Drops what was encoded so far."""
+        """Drops what was encoded so far, unless it is somebody else's."""
         self._call("cancel")
 
     def _begin(self) -> None:
@@ -54,6 +60,11 @@ class ReEncoding:
             raise GalleryError("nobody is enrolled, so there is nothing to encode anew")
         if answer == b"same":
             raise GalleryError(f"the gallery is of encoder {self._encoder.id} already")
+        if answer == b"busy":
+            raise GalleryError(
+                f"somebody is moving the gallery to another encoder: wait until that is done, or "
+                f"{LEASE_S} s if it was killed"
+            )
 
     def _fill(self, people: Iterable[str]) -> int:
         count = 0
@@ -69,8 +80,8 @@ class ReEncoding:
         return [*self._gallery.photos(person), *self._gallery.negatives(person)]
 
     def _call(self, op: str, *args: str | bytes) -> bytes:
-        given = [op, self._encoder.id, *args]
-        answer: bytes = self._script(keys=self._gallery.script_keys, args=given)
+        given = [op, self._encoder.id, self._caller, LEASE_S, *args]
+        answer: bytes = self._script(keys=self._keys, args=given)
         if answer == b"gone" and op != "cancel":
             raise GalleryError(
                 "somebody else has moved the gallery meanwhile: `facetrail people status` says "

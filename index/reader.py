@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from index.photo import IN_STRING, Photo, Records, unpacked
 #: What a log without entries has for a position.
 START = "0-0"
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parent / "scripts"
 _COMMON = (_HERE / "gallery.lua").read_text()
 
 
@@ -53,7 +53,7 @@ class GalleryReader:
         self._photos = self.script("photos")
 
     def script(self, name: str) -> redis.commands.core.Script:
-        """One of the scripts beside this file."""
+        """One of those in the folder `scripts`."""
         return self.client.register_script(_COMMON + (_HERE / f"{name}.lua").read_text())
 
     @property
@@ -102,7 +102,8 @@ class GalleryReader:
 
     def named(self, name: str) -> EnrolledPerson:
         """Raises NoSuchPerson."""
-        found = self.client.hget(self.keys.gallery_names, spelling(name))
+        wanted = spelling(name).encode(errors="surrogatepass")  # typed in another encoding
+        found = self.client.hget(self.keys.gallery_names, wanted)
         if found is None:
             raise NoSuchPerson(
                 f"nobody called {name[:40]!r} is enrolled: `facetrail people list` shows who is"
@@ -164,6 +165,16 @@ class GalleryReader:
         for number in range(-(-slots // IN_STRING)):
             found = self.client.get(self.keys.gallery_rows(f"{encoder}:{number}"))
             yield Records(found or b"")
+
+    def showing(self, encodings: Collection[bytes]) -> Iterator[tuple[str, Photo]]:
+        """Everyone's photos that have one of these encodings, and whose they are."""
+        owners: set[str] = set()
+        for records in self.records(self.encoder or ""):
+            owners.update(records.owners_of(encodings))
+        for owner in owners:
+            for photo in self._every_photo(owner):
+                if photo.encoding in encodings:
+                    yield owner, photo
 
     def count_slots(self) -> int:
         """At most so many encodings will `records` give."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 
 from facetrail.events import Person
@@ -12,10 +13,11 @@ MOST = 10_000
 
 
 class Roll:
-    """Names of the enrolled. Whoever was removed has none, once they are forgotten here."""
+    """Names of the enrolled, for any thread. Whoever was removed has none, once forgotten here."""
 
     def __init__(self, gallery: GalleryReader) -> None:
         self._gallery = gallery
+        self._lock = threading.Lock()
         self._known: dict[str, Person] = {}
         self._forgotten = 0
 
@@ -26,25 +28,29 @@ class Roll:
     def those(self, person_ids: Iterable[str]) -> dict[str, Person]:
         """By id, those who are still enrolled. Raises RedisError."""
         wanted = list(dict.fromkeys(person_ids))
-        before = self._forgotten
-        known = self._known
-        unknown = [person for person in wanted if person not in known]
+        with self._lock:
+            before = self._forgotten
+            found = {person: self._known[person] for person in wanted if person in self._known}
         read = {
             person.id: Person(id=person.id, name=person.name, external_id=person.external_id)
-            for person in self._gallery.find(unknown)
+            for person in self._gallery.find([one for one in wanted if one not in found])
             if person is not None
         }
-        found = {person: known[person] for person in wanted if person in known} | read
-        if before == self._forgotten:  # what was read is not older than what was forgotten
-            self._known = ({} if len(known) > MOST else known) | read if read else known
-        return found
+        with self._lock:
+            if before == self._forgotten:  # what was read is not older than what was forgotten
+                if len(self._known) > MOST:
+                    self._known.clear()
+                self._known |= read
+        return found | read
 
     def forget(self, person_ids: Iterable[str]) -> None:
         """They have changed: whoever asks reads them again."""
-        self._forgotten += 1
-        gone = set(person_ids)
-        self._known = {i: person for i, person in self._known.items() if i not in gone}
+        with self._lock:
+            self._forgotten += 1
+            for person in person_ids:
+                self._known.pop(person, None)
 
     def forget_all(self) -> None:
-        self._forgotten += 1
-        self._known = {}
+        with self._lock:
+            self._forgotten += 1
+            self._known.clear()

@@ -10,22 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrail.wire import Encodings
-from index.codes import CHUNK, Codes, Halves, Rows, squares
+from index.codes import CHUNK, Codes, Halves, Rows, Similarities, squares
 from index.codes import NUMBERS as NUMBERS
 
 #: Up to so many rows every one is compared: that takes a few milliseconds a batch.
 EXACT = 20_000
 #: Neighbours looked at; enough that a person with many photos does not hide the runner-up.
 NEIGHBOURS = 32
-#: Candidates of the scan that are compared exactly.
-RERANKED = 256
+#: Candidates of the scan.
+SCANNED = 512
+#: The best of them by their codes, which are compared exactly; and
+RERANKED = 128
+#: where these are all too far, so are those that would be near enough if their codes were off by so
+#: many deviations: none for whoever is known, and some for a stranger, who is near to nobody.
+REACH = 3.6
 #: The best of them, which are told; enough that masked rows seldom fill them.
 LISTED = 2 * NEIGHBOURS
 
 #: No rows at all.
 NOBODY: Encodings = np.empty((0, NUMBERS), np.float32)
 
-Similarities = NDArray[np.float32]
+#: Of each row, whether it no longer counts.
+Gone = NDArray[np.bool_]
 
 ONE, HALF = np.float32(1), np.float32(0.5)
 
@@ -38,8 +44,15 @@ class Nearest(Protocol):
         """`(n, 128)`."""
         ...
 
-    def nearest(self, probes: Encodings) -> tuple[Similarities, Rows]:
-        """Inner products and places of the most similar rows, best first, `(n, k)` each."""
+    def nearest(
+        self, probes: Encodings, gone: Gone, least: float | None
+    ) -> tuple[Similarities, Rows]:
+        """Inner products and places of the most similar rows, best first, `(n, k)` each.
+
+        Those that are gone may be among them, but do not keep others from it. least: an inner
+        product; where there is one as large, it is looked for no less than the largest. None: so
+        is the largest, whatever it is.
+        """
         ...
 
     def similarities(self, probe: Encodings) -> Similarities:
@@ -53,7 +66,13 @@ class ExactRows:
     def __init__(self, encodings: Encodings) -> None:
         self.encodings = encodings
 
-    def nearest(self, probes: Encodings, count: int = NEIGHBOURS) -> tuple[Similarities, Rows]:
+    def nearest(
+        self, probes: Encodings, gone: Gone, least: float | None
+    ) -> tuple[Similarities, Rows]:
+        return self.first(probes, NEIGHBOURS)
+
+    def first(self, probes: Encodings, count: int) -> tuple[Similarities, Rows]:
+        """Of all rows the most similar, best first, `(n, count)`; no more than there are."""
         count = min(count, len(self.encodings))
         if not count:
             return np.empty((len(probes), 0), np.float32), np.empty((len(probes), 0), np.int64)
@@ -73,18 +92,22 @@ class ScannedRows:
         self.encodings = encodings
         self._codes = Codes(encodings)
 
-    def nearest(self, probes: Encodings) -> tuple[Similarities, Rows]:
-        rows = self._codes.nearest(probes, RERANKED)
-        # Without a copy of the candidates, which takes longer than to compare them.
-        similarities = np.empty(rows.shape, np.float32)
-        places = [faiss.swig_ptr(one) for one in (similarities, probes, self.encodings, rows)]
-        faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]  # its stubs have not all
-            *places, NUMBERS, *rows.shape
-        )
-        return _best_first(similarities, rows)
+    def nearest(
+        self, probes: Encodings, gone: Gone, least: float | None
+    ) -> tuple[Similarities, Rows]:
+        return _reranked(self._codes, probes, gone, least, self._compared)
 
     def similarities(self, probe: Encodings) -> Similarities:
         return self.encodings @ probe
+
+    def _compared(self, probes: Encodings, rows: Rows) -> Similarities:
+        # Without a copy of the candidates, which takes longer than to compare them.
+        rows, made = np.ascontiguousarray(rows), np.empty(rows.shape, np.float32)
+        places = [faiss.swig_ptr(one) for one in (made, probes, self.encodings, rows)]
+        faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]  # its stubs have not all
+            *places, NUMBERS, *rows.shape
+        )
+        return made
 
 
 class HalfRows:
@@ -100,22 +123,60 @@ class HalfRows:
         self.encodings: Halves = encodings.astype(np.float16, copy=False)
         self._excess = self._of_all(lambda rows: (squares(rows) - ONE) * HALF)
 
-    def nearest(self, probes: Encodings) -> tuple[Similarities, Rows]:
-        rows = self._codes.nearest(probes, RERANKED)
-        near = self.encodings[rows].astype(np.float32)  # (n, k, 128)
-        similarities = np.matmul(near, probes[:, :, None])[:, :, 0]
-        return _best_first(similarities - self._excess[rows], rows)
+    def nearest(
+        self, probes: Encodings, gone: Gone, least: float | None
+    ) -> tuple[Similarities, Rows]:
+        return _reranked(self._codes, probes, gone, least, self._compared)
 
     def similarities(self, probe: Encodings) -> Similarities:
         return self._of_all(lambda rows: rows @ probe) - self._excess
+
+    def _compared(self, probes: Encodings, rows: Rows) -> Similarities:
+        made = np.full(rows.shape, -np.inf, np.float32)
+        for own, probe, places in zip(made, probes, rows, strict=True):
+            there = places[places >= 0]
+            near = in_32_bits(self.encodings[there])
+            own[: len(there)] = near @ probe - self._excess[there]
+        return made
 
     def _of_all(self, number: Callable[[Encodings], Similarities]) -> Similarities:
         """One number of each row, which is given as float32 `(k, 128)`."""
         made = np.empty(len(self.encodings), np.float32)
         for start in range(0, len(made), CHUNK):
             chunk = slice(start, start + CHUNK)
-            made[chunk] = number(self.encodings[chunk].astype(np.float32))
+            made[chunk] = number(in_32_bits(self.encodings[chunk]))
         return made
+
+
+def in_32_bits(halves: Halves) -> Encodings:
+    """The same finite numbers, in a third of the time that numpy takes to convert them."""
+    bits = halves.view(np.int16).astype(np.int32)
+    bits <<= 13  # to where float32 has them, and the sign twice more
+    bits &= ~0x70000000
+    made = bits.view(np.float32)
+    made *= np.float32(2**112)  # exponents are counted from 15 in 16 bits, and from 127 in 32
+    return made
+
+
+def _reranked(
+    codes: Codes,
+    probes: Encodings,
+    gone: Gone,
+    least: float | None,
+    compared: Callable[[Encodings, Rows], Similarities],
+) -> tuple[Similarities, Rows]:
+    """compared: inner products of `(n, 128)` with rows, `(n, k)`; -inf where the place is -1."""
+    told, rows = codes.nearest(probes, SCANNED)
+    similarities = compared(probes, rows[:, :RERANKED])
+    counted = np.where(gone[rows[:, :RERANKED]], -np.inf, similarities)
+    best = counted.max(axis=1, keepdims=True)
+    wanted = best if least is None else np.where(best < least, least, np.inf)
+    reached = told > wanted - REACH * codes.off  # the first of each
+    width = max(similarities.shape[1], int(reached.sum(axis=1).max(initial=0)))
+    if width > RERANKED:
+        others = np.where(reached, rows, -1)[:, RERANKED:width]
+        similarities = np.concatenate([similarities, compared(probes, others)], axis=1)
+    return _best_first(similarities, rows[:, :width])
 
 
 def _best_first(similarities: Similarities, rows: Rows) -> tuple[Similarities, Rows]:

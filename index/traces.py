@@ -8,13 +8,17 @@ import msgspec
 import redis
 
 from facetrail import sightings
+from facetrail.sightings import ENCODING_BYTES
 from facetrail.store import Keys
+from index.copies import Copies
 from index.gallery import Gallery
 from index.person import EnrolledPerson
 
 CHUNK = 500
-#: Of a picture: a part that no other has. JPEGs begin alike.
-PART = slice(-256, None)
+PIECE = 16
+#: Pieces of fewer different bytes than this may be of any picture: one that is black in parts.
+LEAST_DIFFERENT = 10
+WORDS = ("id", "name", "digest")
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -22,6 +26,31 @@ class Trace(msgspec.Struct, frozen=True):
 
     kind: str
     data: bytes
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it can be told from others': a record may be cut, and a picture missing."""
+        least = ENCODING_BYTES if self.kind.startswith("encoding") else 1
+        return len(self.data) >= least
+
+    @property
+    def pieces(self) -> list[bytes]:
+        """Of these one at least is in a file of Redis that has the data.
+
+        Redis packs what it can make shorter, heads of pictures such as others have, and zeros. The
+        rest stands there in runs of 32 bytes (its LZF, in `lzf_c.c`), each of which holds a piece
+        whole; a run may be broken by a chance likeness, but not all of them.
+        """
+        if self.kind in WORDS:
+            return [self.data]
+        size = len(self.data)
+        starts = [
+            window + start
+            for window in (size // 3, size // 2, 2 * size // 3)
+            for start in range(0, 4 * PIECE, PIECE)
+        ]
+        pieces = [self.data[start : start + PIECE] for start in starts]
+        return [one for one in pieces if len(set(one)) >= LEAST_DIFFERENT]
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -31,23 +60,22 @@ class Found(msgspec.Struct, frozen=True):
     place: str
 
 
-def traces_of(gallery: Gallery, person: EnrolledPerson) -> list[Trace]:
-    """Of somebody enrolled: id, name, encodings, chips and pictures."""
+def traces_of(gallery: Gallery, person: EnrolledPerson, copies: Copies) -> list[Trace]:
+    """Of somebody enrolled: id, name, encodings, chips and pictures that nobody else keeps."""
     name = msgspec.json.encode(person.name)
     found = [Trace("id", person.id.encode()), Trace("name", b'"name":' + name)]
     for photo in (*gallery.photos(person.id), *gallery.negatives(person.id)):
-        found.append(Trace("encoding", photo.encoding))
-        found.append(Trace("chip", photo.chip[PART]))
         found.append(Trace("digest", photo.digest.encode()))
+        if photo.encoding not in copies.kept:
+            found += [Trace("encoding", photo.encoding), Trace("chip", photo.chip)]
     client, keys = gallery.client, gallery.keys
-    seen = sightings.of(client, keys, person.id)
-    found += [Trace("encoding of a sighting", kept.encoding) for kept in seen]
-    pictures = sightings.pictures(client, keys, [kept.sighting for kept in seen])
-    for picture in pictures:
+    seen = [one for one in sightings.of(client, keys, person.id) if one.encoding not in copies.kept]
+    found += [Trace("encoding of a sighting", one.encoding) for one in seen]
+    for picture in sightings.pictures(client, keys, [one.sighting for one in seen]):
         if picture is not None:
-            parts = (picture.chip[PART], picture.context[PART])
-            found += [Trace("picture of a sighting", part) for part in parts if part]
-    return found
+            parts = (picture.chip, picture.context)
+            found += [Trace("picture of a sighting", part) for part in parts]
+    return [trace for trace in found if trace.is_whole]
 
 
 def found_in_redis(client: redis.Redis, keys: Keys, traces: list[Trace]) -> list[Found]:

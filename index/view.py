@@ -20,7 +20,8 @@ class View:
 
     rules: of those who have any. negatives: by id, encodings that are not theirs, `(k, 128)`.
     calibration: what holds in place of the encoder's own threshold and margin; None: they do.
-    people: what they are called, read when asked.
+    people: what they are called, read when asked. mismatch: why nobody is known, where the gallery
+    is another encoder's.
     """
 
     position: str
@@ -29,6 +30,7 @@ class View:
     rules: Mapping[str, Rule] = field(default_factory=dict)
     negatives: Mapping[str, Encodings] = field(default_factory=dict)
     calibration: Calibration | None = None
+    mismatch: str | None = None
 
     def rules_out(self, candidate: Candidate, encoding: Encodings, at: int) -> bool:
         """Whether a face can't be this person: it is not their time, or it is known not to be.

@@ -12,7 +12,7 @@ import numpy as np
 
 from facetrail.errors import BadPicture
 from facetrail.wire import CHIP_SHAPE, Chips, Encodings
-from index.portrait import decoded, read
+from index.photos.portrait import decoded, read
 from ingest.faces.align import SIDE, align
 from ingest.faces.face import Detector, Face, Picture
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from facetrail.errors import BadSettings
-from index.portrait import folders_of, photos_in
+from index.photos.portrait import folders_of, photos_in
 
 
 def photos_by_person(folder: Path) -> dict[str, list[Path]]:

@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 import structlog
 
-from index.portrait import folders_of, photos_in
+from index.photos.portrait import folders_of, photos_in
 from ingest.faces.face import Detector
 from training.aside import written_aside
 from training.faces import chips_of

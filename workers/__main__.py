@@ -8,7 +8,10 @@ import signal
 import socket
 import sys
 import threading
+import time
 import warnings
+from collections.abc import Callable
+from functools import partial
 
 import cv2
 import faiss
@@ -16,17 +19,19 @@ import numpy as np
 import redis
 import structlog
 from celery import Celery, signals
+from celery.worker import state
 
 from facetrail import log as logging
 from facetrail.broker import celery_app
 from facetrail.errors import FacetrailError
 from facetrail.settings import Settings, read_settings
+from facetrail.sightings import expire
 from facetrail.store import Keys, connect, waited_for
 from facetrail.threads import end_process_if_a_thread_fails
 from facetrail.wire import QUEUE, Encoder
-from index.erasure import Eraser
 from index.gallery import Gallery
 from index.replica import Replica
+from index.unfinished import Unfinished
 from workers.batcher import Batcher
 from workers.encoders.choice import chosen_encoder, is_here
 from workers.strangers import Strangers
@@ -42,9 +47,8 @@ def run(settings: Settings) -> int:
     """Takes chips until SIGTERM or SIGINT; the exit status. Raises FacetrailError."""
     cv2.setNumThreads(1)
     faiss.omp_set_num_threads(settings.threads or len(os.sched_getaffinity(0)))
-    stop, again = threading.Event(), threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: sys.exit(0))  # until Celery sets its own
+    stop, asked, ended, aside = (threading.Event() for _ in range(4))
+    end_when_asked()  # until Celery has its own way
     end_process_if_a_thread_fails()
     name = settings.worker_name or drawn_name()
     service = opened(settings, name, stop)
@@ -54,37 +58,63 @@ def run(settings: Settings) -> int:
         redelivery_s=settings.redelivery_s,
     )
     register(app, service)
-    # Asked to stop, the tasks no longer wait for a Redis that is away.
-    signals.worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
 
-    def start_anew() -> None:
-        # An empty gallery was bound to another encoder than the one opened for it.
-        if settings.encoder is not None:
-            return
-        own = Gallery(service.client, service.keys).encoder
-        if own is not None and is_here(own, settings):
-            again.set()
-            os.kill(os.getpid(), signal.SIGTERM)
+    def shutting_down(**_: object) -> None:
+        asked.set()
+        stop.set()  # the tasks no longer wait for a Redis that is away
 
-    threading.Thread(
-        target=service.replica.follow,
-        args=(stop,),
-        kwargs={"mismatched": start_anew},
-        name="replica",
-        daemon=True,
-    ).start()
-    threading.Thread(target=sweep, args=(service,), name="sweep", daemon=True).start()
+    def leave_the_queue() -> None:
+        aside.set()
+        stop.set()
+        state.should_stop = os.EX_OK  # what Celery's own handler of SIGTERM sets
+
+    signals.worker_shutting_down.connect(shutting_down)
+    threads = {
+        "replica": partial(service.replica.follow, ended, mismatched=leave_the_queue),
+        "sweep": partial(sweep, service, ended),
+    }
+    for thread, target in threads.items():
+        threading.Thread(target=target, name=thread, daemon=True).start()
     log.info("worker starts", worker=name, encoder=service.encoder.id)
     try:
         status = serve(app, name, threads=max(settings.pool_threads, settings.batch_size + 1))
+        end_when_asked()
+        anew = aside.is_set() and not asked.is_set()
+        if anew:
+            stand_aside(service, settings)
     finally:
+        ended.set()
         stop.set()
         service.batcher.close()
         log.info("worker ended", worker=name)
-    if again.is_set():
+    if anew:
         log.info("the worker starts anew with the gallery's encoder")
+        os.environ["FACETRAIL_WORKER_NAME"] = name  # or its former one is listed for a minute
         os.execv(sys.executable, [sys.executable, "-m", "workers"])
     return status
+
+
+def end_when_asked() -> None:
+    """SIGTERM and SIGINT end the process."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))
+
+
+def stand_aside(service: Service, settings: Settings) -> None:
+    """Waits, off the queue, until the gallery is of an encoder that this worker can run."""
+    while not can_serve(service, settings):
+        time.sleep(PAUSE_S)
+
+
+def can_serve(service: Service, settings: Settings) -> bool:
+    """Whether a worker that starts now would recognise anybody."""
+    try:
+        own = Gallery(service.client, service.keys).encoder
+    except redis.RedisError:
+        return False
+    if own is None or own == service.encoder.id:
+        return True
+    return settings.encoder is None and is_here(own, settings)
 
 
 def drawn_name() -> str:
@@ -159,16 +189,29 @@ def powers_of_two(end: int) -> list[int]:
     return [1 << place for place in range((end - 1).bit_length())]
 
 
-def sweep(service: Service) -> None:
-    """Closes votes whose time is up, and ends erasures begun, until the worker stops."""
-    eraser = Eraser(Gallery(service.client, service.keys))
-    while not service.stop.wait(SWEEP_S):
-        try:
-            service.votes.sweep()
-            eraser.finish()
-        except redis.RedisError as error:  # away, or full and refusing to write
-            log.warning("nothing swept", error=str(error))
-            service.stop.wait(PAUSE_S)
+def sweep(service: Service, ended: threading.Event) -> None:
+    """Closes votes whose time is up, drops such sightings, and ends what changes of the gallery
+    have begun; each whatever becomes of the others.
+    """
+    client, keys = service.client, service.keys
+    tasks: dict[str, Callable[[], object]] = {
+        "votes": service.close_votes,
+        "sightings": partial(expire, client, keys),
+        "strangers": service.votes.strangers.follow,
+        "erasures and merges": Unfinished(Gallery(client, keys)).finish,
+    }
+    while not ended.wait(SWEEP_S):
+        if not all([_is_done(name, task) for name, task in tasks.items()]):
+            ended.wait(PAUSE_S)
+
+
+def _is_done(name: str, task: Callable[[], object]) -> bool:
+    try:
+        task()
+    except redis.RedisError as error:  # away, or full and refusing to write
+        log.warning("nothing swept", what=name, error=str(error))
+        return False
+    return True
 
 
 def main() -> int:

@@ -20,6 +20,9 @@ RulesOut = Callable[[Candidate, Encodings, int], bool]
 #: What a chip that names nobody weighs beside one that does, at the same quality: a face turned
 #: away often misses, and must not outvote the same face seen well.
 MISS = 0.5
+#: People looked at where the nearest can't be meant; then so many times more, while that tells
+#: nothing.
+FIRST, GROWS = 32, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +30,8 @@ class Judgement:
     """What one chip says.
 
     person: the id, or None for a tie or a miss. nearest, runner_up: None where the gallery has
-    none. margin: by how much the nearest leads. weight: what it counts in the vote of its track.
-    encoding: float32 `(128,)`, of the chip.
+    none, or none near who may be meant. margin: by how much the nearest leads. weight: what it
+    counts in the vote of its track. encoding: float32 `(128,)`, of the chip.
     """
 
     person: str | None
@@ -54,13 +57,56 @@ def recognise(
     pictures: theirs, uint8 `(n, 112, 112, 3)` RGB, as `picture_of` reads them.
     """
     encodings = encode(pictures)
-    judged = []
-    for chip, encoding, found in zip(chips, encodings, index.search(encodings), strict=True):
-        one = judge(found, chip.quality.score, threshold=threshold, margin=margin)
-        if one.person and one.nearest and rules_out(one.nearest, encoding, chip.captured_at):
-            one = replace(one, person=None, weight=chip.quality.score * MISS)
-        judged.append(replace(one, encoding=encoding))
-    return judged
+    candidates = index.search(encodings, within=threshold)
+    return [
+        _judged(chip, encoding, found, index, threshold, margin, rules_out)
+        for chip, encoding, found in zip(chips, encodings, candidates, strict=True)
+    ]
+
+
+def _judged(
+    chip: FaceChip,
+    encoding: Encodings,
+    found: Sequence[Candidate],
+    index: FaceIndex,
+    threshold: float,
+    margin: float,
+    rules_out: RulesOut,
+) -> Judgement:
+    def is_out(candidate: Candidate) -> bool:
+        return rules_out(candidate, encoding, chip.captured_at)
+
+    quality = chip.quality.score
+    one = judge(found, quality, threshold=threshold, margin=margin)
+    if hides(one, threshold, is_out):
+        found = possible(index, encoding, threshold + margin, is_out)
+        one = judge(found, quality, threshold=threshold, margin=margin)
+    return replace(one, encoding=encoding)
+
+
+def hides(one: Judgement, threshold: float, is_out: Callable[[Candidate], bool]) -> bool:
+    """Whether somebody whom it can't be stands before who it may be, or makes a tie with them."""
+    if one.nearest is None or one.nearest.distance > threshold:
+        return False
+    if is_out(one.nearest):
+        return True
+    return one.person is None and one.runner_up is not None and is_out(one.runner_up)
+
+
+def possible(
+    index: FaceIndex, encoding: Encodings, reach: float, is_out: Callable[[Candidate], bool]
+) -> list[Candidate]:
+    """The nearest two who are not ruled out; fewer where the others are out of reach.
+
+    Every row is compared, so this is only for where the answer depends on it.
+    """
+    count = FIRST
+    while True:
+        nearest = index.nearest_people(encoding, count)
+        left = [one for one in nearest if not is_out(one)]
+        if len(left) > 1 or len(nearest) < count or nearest[-1].distance > reach:
+            return left[:2]
+        count *= GROWS
 
 
 def judge(

@@ -1,8 +1,9 @@
 """Is this a stranger we have seen before? A worker's index of unknown sightings.
 
-It follows a log of strangers whose encodings changed, and only when it is asked something: an
-entry says who, never what, so that applying it twice or late ends in the same state. Each names
-the one before it; who finds a gap, as after a flushed or restored Redis, reads everything anew.
+It follows a log of strangers whose encodings changed, whenever it is asked something, and now and
+then, so that whoever is gone is forgotten: an entry says who, never what, so that applying it twice
+or late ends in the same state. Each names the one before it; who finds a gap, as after a flushed or
+restored Redis, reads everything anew.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ import structlog
 from facetrail.sightings import Kept, every, of
 from facetrail.store import Keys
 from facetrail.wire import Encodings
-from index.aside import Rebuilding
+from index.aside import Rebuilding, Searched
 from index.face_index import FaceIndex
 from index.lengths import of_length_one
 from index.rows import NOBODY
 
-#: Of each stranger the newest so many are searched.
+#: Of each stranger so many are searched, those that were kept last.
 MOST_EACH = 8
+#: Strangers asked for in one step.
+CHUNK = 500
 #: The place before the first entry of the log.
 START = "0-0"
 NOT_ONE = np.zeros(128, np.float32)
@@ -48,7 +51,7 @@ class Strangers:
         self._keys = keys
         self._encoder = encoder
         self._lock = threading.Lock()
-        self._index = FaceIndex([], NOBODY)
+        self._searched = Searched(FaceIndex([], NOBODY))
         self._rebuilding: Rebuilding | None = None
         self._position: str | None = None
 
@@ -59,9 +62,9 @@ class Strangers:
         """
         with self._lock:
             position = self._follow()
-            index = self._index
-        found = index.search(encoding[None])[0] if encoder == self._encoder else []
-        near = found[0].person if found and found[0].distance <= threshold else None
+            searched = self._searched
+        found = searched.nearest(encoding, threshold) if encoder == self._encoder else None
+        near = found.person if found and found.distance <= threshold else None
         return Found(near, position)
 
     def load(self) -> None:
@@ -69,14 +72,20 @@ class Strangers:
         with self._lock:
             self._load()
 
+    def follow(self) -> None:
+        """Applies what has changed, though nobody asks."""
+        with self._lock:
+            self._follow()
+
     def __len__(self) -> int:
         """Encodings that are searched."""
-        return len(self._index)
+        return len(self._searched)
 
     def _follow(self) -> str:
         """Applies what the log has; the position."""
         if self._position is None:
             return self._load()
+        self._take_over()
         with self._client.pipeline() as pipe:  # both at one moment
             pipe.xread({self._keys.strangers_log: self._position})
             pipe.xrevrange(self._keys.strangers_log, count=1)
@@ -99,9 +108,10 @@ class Strangers:
         for kept in every(self._client, self._keys):
             if kept.sighting.stranger is not None:
                 strangers.setdefault(kept.sighting.stranger, []).append(kept)
+        self._cut(strangers)
         rows = {stranger: self._usable(kept) for stranger, kept in strangers.items()}
         ids = [stranger for stranger, own in rows.items() for _ in own]
-        self._index = FaceIndex(ids, np.concatenate([NOBODY, *rows.values()]))
+        self._searched = Searched(FaceIndex(ids, np.concatenate([NOBODY, *rows.values()])))
         self._rebuilding = None
         self._position = newest
         return newest
@@ -109,26 +119,40 @@ class Strangers:
     def _read(self, stranger: str) -> Encodings:
         return self._usable(of(self._client, self._keys, stranger, most=MOST_EACH))
 
+    def _cut(self, strangers: dict[str, list[Kept]]) -> None:
+        """Leaves of each the same as `_read` gives: workers must not differ."""
+        many = [stranger for stranger, kept in strangers.items() if len(kept) > MOST_EACH]
+        for some in (many[at : at + CHUNK] for at in range(0, len(many), CHUNK)):
+            with self._client.pipeline(transaction=False) as pipe:
+                for stranger in some:
+                    pipe.zrevrange(self._keys.sightings_of(stranger), 0, MOST_EACH - 1)
+                newest = pipe.execute()
+            for stranger, names in zip(some, newest, strict=True):
+                last = {name.decode() for name in names}
+                kept = [one for one in strangers[stranger] if one.sighting.name in last]
+                strangers[stranger] = kept
+
     def _usable(self, kept: Iterable[Kept]) -> Encodings:
-        """Float32 `(k, 128)`: the newest of our encoder."""
+        """Float32 `(k, 128)`: those of our encoder."""
         own = [one for one in kept if one.sighting.encoder == self._encoder]
-        newest = sorted(own, key=lambda one: one.sighting.last_at, reverse=True)[:MOST_EACH]
-        rows = np.stack([NOT_ONE, *(one.numbers for one in newest)])
+        rows = np.stack([NOT_ONE, *(one.numbers for one in own)])
         good = of_length_one(rows)
-        if int(np.sum(good)) < len(newest):
-            stranger = newest[0].sighting.stranger
+        if int(np.sum(good)) < len(own):
+            stranger = own[0].sighting.stranger
             log.error("unreadable among strangers, left out", stranger=stranger)
         return np.asarray(rows[good], np.float32)
 
     def _apply(self, changed: dict[str, Encodings]) -> None:
-        """A large index that has changed much is built anew aside."""
-        self._index = self._index.changed(changed)
+        """What takes long is built aside."""
+        self._searched = self._searched.changed(changed)
         if self._rebuilding is not None:
             self._rebuilding.change(changed)
-            if (built := self._rebuilding.result()) is not None:
-                self._index, self._rebuilding = built, None
-        elif self._index.worn:
-            self._rebuilding = Rebuilding(self._index, self._position or START)
+        elif self._searched.is_due:
+            self._rebuilding = Rebuilding(self._searched.rebuilt, self._position or START)
+
+    def _take_over(self) -> None:
+        if self._rebuilding is not None and (built := self._rebuilding.result()) is not None:
+            self._searched, self._rebuilding = Searched(built), None
 
 
 def _position(last: list[tuple[bytes, dict[bytes, bytes]]]) -> str:

@@ -14,12 +14,13 @@ import redis
 import structlog
 from celery import Celery
 from celery.exceptions import Reject
-from redis.exceptions import OutOfMemoryError, ReadOnlyError
 
-from facetrail.errors import BadMessage, BadPicture
+from facetrail.errors import BadMessage, BadPicture, EncoderMismatch
 from facetrail.store import Keys
 from facetrail.wire import TASK, Chips, Encoder, FaceChip, Message
 from index.replica import Replica
+from index.view import View
+from workers.away import is_away
 from workers.batcher import Batcher
 from workers.call import Context
 from workers.recognise import picture_of, recognise
@@ -27,10 +28,6 @@ from workers.rejected import set_aside
 from workers.vote import Votes
 
 PAUSE_S = 1.0
-AWAY = (redis.ConnectionError, redis.TimeoutError, OutOfMemoryError, ReadOnlyError)
-#: Words of a Redis that takes no writes now, as a script passes them on: it is full, its disk
-#: is broken, it has become a replica, or it is at a long script.
-REFUSALS = ("OOM", "MISCONF", "READONLY", "BUSY ")
 Answer = TypeVar("Answer")
 
 log = structlog.get_logger(__name__)
@@ -50,7 +47,11 @@ class Service:
     stop: threading.Event
 
     def take(self, data: bytes) -> None:
-        """Recognises the chips of one message; set aside if it can't be read."""
+        """Recognises the chips of one message; set aside if it can't be read.
+
+        Raises EncoderMismatch while the gallery is another encoder's: to others it is of use.
+        """
+        self._view()
         try:
             message = Message.parse(data)
         except BadMessage as error:
@@ -63,8 +64,13 @@ class Service:
         for ended in message.ends:
             self._patiently(partial(self.votes.end, ended))
 
+    def close_votes(self) -> None:
+        """Those whose time is up; left to others while the gallery is another encoder's."""
+        if self.replica.view.mismatch is None:
+            self.votes.sweep()
+
     def _recognise(self, chips: Sequence[FaceChip], pictures: Chips) -> None:
-        view = self.replica.view
+        view = self._view()
         rule = view.calibration or self.encoder
         judgements = recognise(
             chips,
@@ -84,6 +90,13 @@ class Service:
             ignored=frozenset(person for person in named if view.is_ignored(person)),
         )
         self._patiently(lambda: self.votes.count(chips, judgements, context))
+
+    def _view(self) -> View:
+        """The gallery. Raises EncoderMismatch where nobody would be known in it."""
+        view = self.replica.view
+        if view.mismatch is not None:
+            raise EncoderMismatch(view.mismatch)
+        return view
 
     def _in_time(self, chips: Sequence[FaceChip]) -> list[FaceChip]:
         """Those that are not too old; the others are counted and their tracks told."""
@@ -124,11 +137,6 @@ class Service:
                     raise
 
 
-def is_away(error: redis.RedisError) -> bool:
-    """Whether waiting mends it."""
-    return isinstance(error, AWAY) or any(word in str(error) for word in REFUSALS)
-
-
 def register(app: Celery, service: Service) -> None:
     """Makes the app's one task run on this service."""
 
@@ -136,6 +144,10 @@ def register(app: Celery, service: Service) -> None:
     def recognise_chips(data: bytes) -> None:
         try:
             service.take(data)
+        except EncoderMismatch as error:
+            # Another worker's turn. Until this one has left the queue it may be given it again.
+            service.stop.wait(PAUSE_S)
+            raise Reject(str(error), requeue=True) from error
         except Exception as error:
             if isinstance(error, redis.RedisError) and is_away(error):
                 # The worker stops before Redis came back: another one's turn.

@@ -87,7 +87,8 @@ end
 
 -- Holds picture and encoding of the best chip, until a sighting is kept of it.
 local function hold(person)
-  if life_of(person) == 0 or call.ignored or #ARGV[3] == 0 then
+  local is_hushed = vote.hushed and (person == '' or person == vote.person)
+  if life_of(person) == 0 or call.ignored or is_hushed or #ARGV[3] == 0 then
     unset('encoding:' .. person)
     return
   end
@@ -122,7 +123,7 @@ end
 
 -- What a chip changes in what was said before.
 local function improve(is_best)
-  if vote.state == 'unknown' and call.person == '' and is_best then
+  if vote.state == 'unknown' and call.person == '' and is_best and not vote.hushed then
     keep('')
   elseif vote.state == 'known' and call.person == vote.person and not vote.hushed
     and not call.ignored then
@@ -167,6 +168,7 @@ end
 if vote.state == 'closed' then
   return 'late'
 end
+follow_the_merged()
 forget_the_erased()
 if call.op == 'due' then
   if not is_past(closing, now) then

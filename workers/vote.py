@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import redis
+import structlog
 
+from facetrail.errors import BadEncodings
 from facetrail.events import PUBLISH_LUA, REMEMBERED_S, iso
-from facetrail.sightings import SIGHTINGS_LUA, expire, names
+from facetrail.sightings import SIGHTINGS_LUA, names
 from facetrail.store import Keys
 from facetrail.wire import FaceChip, TrackEnded
+from workers.away import is_away
 from workers.call import Call, Context, Shot, chip_call, track_of
 from workers.recognise import Judgement
 from workers.strangers import Found, Strangers
@@ -34,6 +36,8 @@ _OWN = ("vote_state.lua", "vote_words.lua", "vote.lua")
 _VOTE = "".join(
     (PUBLISH_LUA, SIGHTINGS_LUA, *(Path(__file__).with_name(name).read_text() for name in _OWN))
 )
+
+log = structlog.get_logger(__name__)
 
 
 class Votes:
@@ -60,11 +64,12 @@ class Votes:
         self._client = client
         self._keys = keys
         self._worker = worker
-        self._strangers = strangers
+        self.strangers = strangers
         patience = redelivery_s * 1000 + PATIENCE_MS
         self._orphan_ms = max(ORPHAN_S * 1000, patience)
         self._silent_ms = max(SILENT_S * 1000, patience)
         self._script = client.register_script(_VOTE)
+        self._stuck: set[bytes] = set()  # tracks that could not be closed when last tried
         self._always = {
             "published": keys.published(""),
             "history": history,
@@ -111,16 +116,30 @@ class Votes:
     def sweep(self) -> None:
         """Closes the votes whose time is up, and ends what nobody speaks of any more.
 
-        Sightings whose time is up are dropped.
+        One that can't be closed, as its data is spoiled, is left to whoever mends it.
         """
         seconds, microseconds = self._client.time()
         now = seconds * 1000 + microseconds // 1000
-        for track in self._client.zrangebyscore(self._keys.closing_tracks, 0, now):
-            self._close(track.decode(), "due")
+        due = self._client.zrangebyscore(self._keys.closing_tracks, 0, now)
+        failed = {track for track in due if not self._is_closed(track, self._close_due)}
         silent = self._client.zrangebyscore(self._keys.open_tracks, 0, now - self._orphan_ms)
-        for track in silent:
-            self._close_orphan(track.decode())
-        expire(self._client, self._keys)
+        failed |= {track for track in silent if not self._is_closed(track, self._close_orphan)}
+        self._stuck = failed
+
+    def _is_closed(self, track: bytes, close: Callable[[str], None]) -> bool:
+        """False, and a word in the log the first time, where something fails that will again."""
+        try:
+            close(track.decode())
+        except (redis.ResponseError, msgspec.MsgspecError, BadEncodings, ValueError) as error:
+            if isinstance(error, redis.ResponseError) and is_away(error):
+                raise
+            if track not in self._stuck:
+                log.exception("vote not closed", track=track.decode(errors="replace"))
+            return False
+        return True
+
+    def _close_due(self, track: str) -> None:
+        self._close(track, "due")
 
     def _close_orphan(self, track: str) -> None:
         """The script looks again: a chip may have come since."""
@@ -143,7 +162,7 @@ class Votes:
                 found = replace(found, stranger=None)
             refused = found
             given = {
-                "stranger": found.stranger or secrets.token_hex(8),
+                "stranger": found.stranger or "",
                 "is_new": found.stranger is None,
                 "position": found.position,
             }
@@ -152,7 +171,7 @@ class Votes:
     def _looked_up(self, shot: bytes, encoding: bytes) -> Found:
         seen = msgspec.json.decode(shot, type=Shot)
         numbers = np.frombuffer(encoding, "<f4").astype(np.float32)
-        return self._strangers.nearest(numbers, encoder=seen.encoder, threshold=seen.threshold)
+        return self.strangers.nearest(numbers, encoder=seen.encoder, threshold=seen.threshold)
 
     def _run(self, client: redis.Redis, call: Call) -> bytes | list[bytes]:
         """The script's answer; on a pipeline it comes later."""

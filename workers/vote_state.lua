@@ -15,22 +15,24 @@
 -- op 'end': sent, ended_at, grace and patience (ms).
 -- op 'due': closes the vote if its time is up.
 -- op 'orphan': silent (ms); ends the appearance if nothing was heard of the track for so long.
--- A call made again for a stranger, since the answer was one: stranger (an id, or 16 digits of
---   which a new one is made), is_new, position (of the strangers' log, at which was searched).
+-- A call made again for a stranger, since the answer was one: is_new, stranger (an id, '' for one
+--   who is new), position (of the strangers' log, at which was searched).
 --
 -- The vote's fields. n: chips counted. sent: chips in all, once known. judged: chips that had a
--- say. total: weight of those. state: open, unknown, known or closed. person: who, if known.
--- hushed: they are not to be reported. stranger: the id of who is unknown. round: appearances
+-- say. total: weight of those. state: open, unknown, known or closed. person: who, if known; ''
+-- once they are erased. hushed: they are not to be reported. stranger: the id of who is unknown. round: appearances
 -- that ended before, of one track. revision: of the updates said. said: weight of the chip in
 -- the last event. first, last: when the first chip was captured, and the last. And for each
--- person, and '' for chips that name nobody: those of EACH.
+-- person, and '' for chips that name nobody: those of EACH. under: of a person somebody was merged
+-- into, the id that their sighting began under.
 local EACH = {
   'count', 'weight',
   'best',  -- weight of the best chip, of which are facts, captured, named, runner_up,
   'facts', 'captured', 'named', 'runner_up',
   'shot', 'encoding',  -- and these, if a sighting may be kept
-  'ignored',
+  'ignored', 'under',
 }
+local SHOWN = {'best', 'facts', 'captured', 'runner_up', 'shot', 'encoding'}
 local KEPT_S = 3600      -- a vote nobody adds to
 local CLOSED_S = 600     -- a closed one, so that late chips are known as late
 local IMPROVES = 1.25    -- a best shot this much better is worth an update
@@ -102,7 +104,7 @@ end
 
 -- The name of the picture and the sighting of a person, or of '' for who is unknown.
 local function named_after(person)
-  return call.track .. '/' .. (person == '' and 'unknown' or person)
+  return appearance(call.track, vote['under:' .. person] or person, round())
 end
 
 local function picture_of(person)
@@ -117,20 +119,73 @@ local function is_erased(person)
   return redis.call('EXISTS', keys.erased .. person) == 1
 end
 
+-- What was counted of one person becomes another's. The sighting of whoever was said to be there
+-- keeps its name, and the better picture.
+local function join(person, into)
+  local is_said = vote.person == person
+  local is_better = number('best:' .. person) > number('best:' .. into)
+  local theirs, others = picture_of(person), picture_of(into)
+  if is_said then
+    set('person', into)
+    set('under:' .. into, vote['under:' .. person] or person)
+  end
+  if is_better then
+    for _, kind in ipairs(SHOWN) do
+      if vote[kind .. ':' .. person] then
+        set(kind .. ':' .. into, vote[kind .. ':' .. person])
+      else
+        unset(kind .. ':' .. into)
+      end
+    end
+  end
+  local shown, place = is_better and theirs or others, picture_of(into)
+  if shown ~= place and redis.call('EXISTS', shown) == 1 then
+    redis.call('RENAME', shown, place)
+  end
+  redis.call('DEL', place == theirs and others or theirs)
+  add('count:' .. into, number('count:' .. person))
+  add('weight:' .. into, number('weight:' .. person))
+  for _, kind in ipairs(EACH) do
+    unset(kind .. ':' .. person)
+  end
+end
+
+-- Whoever was merged into somebody is them.
+local function follow_the_merged()
+  for _, person in ipairs(people()) do
+    local into, named = who_now(keys, person)
+    if named then
+      join(person, into)
+      set('named:' .. into, named)
+    end
+  end
+  if call.op == 'chip' and call.person ~= '' then
+    local into, named = who_now(keys, call.person)
+    call.person, call.named = into, named or call.named
+  end
+end
+
 -- Nothing of somebody erased is said, whatever was counted: such a chip names nobody.
 local function forget_the_erased()
   for _, person in ipairs(people()) do
     if is_erased(person) then
+      redis.call('DEL', picture_of(person))
       for _, kind in ipairs(EACH) do
         unset(kind .. ':' .. person)
       end
-      redis.call('DEL', picture_of(person))
     end
   end
   if vote.person and is_erased(vote.person) then
     set('hushed', 1)
+    set('person', '')
   end
-  if call.op == 'chip' and call.person ~= '' and is_erased(call.person) then
+  if call.op ~= 'chip' then
+    return
+  end
+  if call.person ~= '' and is_erased(call.person) then
     call.person, call.named, call.ignored = '', 'null', false
+  end
+  if call.runner_up ~= 'null' and is_erased(cjson.decode(call.runner_up).id) then
+    call.runner_up = 'null'
   end
 end

@@ -1,8 +1,10 @@
 -- What is said and kept of whoever a track shows. workers/vote_state.lua stands before this text.
+local SCATTER = 40503  -- odd, so that no two products are one modulo a power of two
 
 -- The person whom the stranger of this track has turned out to be, if somebody has named them.
 local function turned_out()
-  return vote.stranger and redis.call('GET', keys.named_stranger .. vote.stranger) or nil
+  local person = vote.stranger and redis.call('GET', keys.named_stranger .. vote.stranger)
+  return person and (who_now(keys, person)) or nil
 end
 
 local function picture_name(person)
@@ -12,7 +14,8 @@ end
 
 local function runner_up(person)
   local found = vote['runner_up:' .. person] or 'null'
-  return found ~= 'null' and not is_erased(cjson.decode(found).id) and found or 'null'
+  local id = found ~= 'null' and who_now(keys, cjson.decode(found).id)
+  return id and id ~= person and not is_erased(id) and found or 'null'
 end
 
 -- An event of a person, '' for somebody unknown, once for each revision.
@@ -60,25 +63,33 @@ local function keep(person, last_at)
   }, vote['encoding:' .. person], now, life_of(person))
 end
 
--- A new id is one only where the log says that nobody else was given one since the search;
--- an old one, where it is still somebody's.
-local function accepted(offered)
-  local function is_taken(id)
-    return redis.call(
-      'EXISTS', keys.sightings_of .. id, keys.seen .. id, keys.named_stranger .. id) > 0
+-- The ids in their turn: all of four digits, in no order to be seen, then of five.
+local function numbered(at)
+  local digits = 4
+  while at >= 16 ^ digits do
+    at, digits = at - 16 ^ digits, digits + 1
   end
-  if not call.is_new then
-    return redis.call('EXISTS', keys.sightings_of .. offered) == 1 and offered or nil
-  end
-  if newest_told(keys) ~= call.position then
-    return nil
-  end
-  for length = 4, #offered do
-    local id = 'unknown-' .. string.sub(offered, 1, length)
-    if not is_taken(id) then
+  return string.format('unknown-%0' .. digits .. 'x', at * SCATTER % 16 ^ digits)
+end
+
+-- An id that was never given before; should the count be lost, none that is somebody's.
+local function next_id()
+  while true do
+    local id = numbered(redis.call('INCR', keys.strangers_given))
+    local theirs = {keys.sightings_of .. id, keys.seen .. id, keys.named_stranger .. id}
+    if redis.call('EXISTS', unpack(theirs)) == 0 then
       return id
     end
   end
+end
+
+-- A new id is given only where the log says that nobody else was given one since the search;
+-- an old one, where it is still somebody's.
+local function accepted()
+  if not call.is_new then
+    return redis.call('EXISTS', keys.sightings_of .. call.stranger) == 1 and call.stranger or nil
+  end
+  return newest_told(keys) == call.position and next_id() or nil
 end
 
 -- Whether the stranger in this track has an id by now, or is to have none.
@@ -86,7 +97,7 @@ local function is_identified(shot)
   if vote.stranger or call.unknown_ttl == 0 or not vote['encoding:' .. shot] then
     return true
   end
-  local id = call.stranger and accepted(call.stranger)
+  local id = call.stranger and accepted()
   if id then
     set('stranger', id)
   end
@@ -134,7 +145,7 @@ end
 -- The track turns out to be somebody's: nothing of it is a stranger's.
 local function exit_named()
   redis.call('DEL', picture_of(''))
-  if show_nobody() then
+  if show_nobody() and not vote.hushed then
     say('unknown_exit', '', round(), call.captured_at or vote.last or call.published_at)
   end
   drop_sighting(keys, named_after(''))
@@ -142,7 +153,7 @@ local function exit_named()
 end
 
 local function exit_unknown(at)
-  if show_nobody() then
+  if not vote.hushed and show_nobody() then
     keep('', vote.ended_at)
     say('unknown_exit', '', round(), at)
   end
@@ -156,6 +167,7 @@ local function enter(person)
     set('hushed', 1)
     return
   end
+  unset('hushed')
   keep(person)
   say('person_enter', person, round(), vote['captured:' .. person])
 end

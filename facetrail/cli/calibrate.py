@@ -138,7 +138,7 @@ def _report(measured: _Measurement, fpir: float, *, stored: bool) -> Report:
         known=finding.known,
         closest=closest,
         before=measured.before,
-        skipped=[Skipped(str(path), bad.reason, str(bad)) for path, bad in strangers.skipped],
+        skipped=[Skipped(path, bad.reason, str(bad)) for path, bad in strangers.skipped],
         stored=stored,
         warnings=warnings_of(finding, fpir, closest, measured.encoder.threshold),
     )
@@ -148,5 +148,5 @@ def _closest(measured: _Measurement) -> Closest:
     """By name, or by photo where the stranger has no name."""
     people, closest = list(measured.people.values()), measured.finding.closest
     probes = [name for name, rows in people for _ in rows]
-    probes += [str(path) for path in measured.strangers.paths]
+    probes += measured.strangers.paths
     return Closest(probes[closest.probe], people[closest.person][0], closest.distance)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
 
 from facetrail.cli.draw import GROUND
 from facetrail.cli.labels import WHITE, cut, font
@@ -14,6 +15,8 @@ from facetrail.cli.labels import WHITE, cut, font
 #: Pictures of a row, and rows of a sheet.
 MOST_PICTURES = 6
 MOST_ROWS = 200
+#: Of one picture, in pixels: a camera's are far smaller, and this takes 50 MB once decoded.
+MOST_PIXELS = 4096 * 4096
 SIDE, GAP, HEAD = 176, 8, 30  # pixels
 LETTER = 18
 
@@ -45,8 +48,11 @@ def contact_sheet(rows: Sequence[Row]) -> Image.Image:
 
 
 def _tile(picture: bytes) -> Image.Image:
+    """Its place stays empty where it is cut short, too large, or none."""
     try:
-        with Image.open(io.BytesIO(picture), formats=["JPEG"]) as image:
-            return ImageOps.pad(image.convert("RGB"), (SIDE, SIDE), color=GROUND)
-    except OSError:  # cut short, or none: the place stays empty
-        return Image.new("RGB", (SIDE, SIDE), GROUND)
+        with JpegImageFile(io.BytesIO(picture)) as image:
+            if image.width * image.height <= MOST_PIXELS:
+                return ImageOps.pad(image.convert("RGB"), (SIDE, SIDE), color=GROUND)
+    except (OSError, SyntaxError, ValueError):  # Pillow's words for what is no JPEG
+        pass
+    return Image.new("RGB", (SIDE, SIDE), GROUND)

@@ -18,13 +18,14 @@ from facetrail.cli.sighted import chip_of, sighting_said
 from facetrail.errors import BadPicture, BadSettings
 from facetrail.settings import Settings
 from facetrail.store import answered
-from index.detectors import Detectors
 from index.enrolment import Enroller
 from index.gallery import Gallery
 from index.person import checked_name
-from index.photo_source import AlignedChip, PhotoFile, Source, Unreadable, Work, shown
-from index.portrait import folders_of, photos_in
-from index.zip_photos import ZipPhotos
+from index.photos.detectors import Detectors
+from index.photos.photo_source import AlignedChip, PhotoFile, Source, Unreadable, Work
+from index.photos.portrait import count_deeper, folders_of, photos_in
+from index.photos.zip_photos import ZipPhotos
+from index.shown import shown
 from ingest.faces.detect import open_detector
 from ingest.faces.face import Detector
 from training.photos import photo_detector
@@ -87,7 +88,7 @@ def _with_events(work: Work, events: Sequence[str], gallery: Gallery) -> Work:
     for said in events:
         kept = sighting_said(gallery.client, gallery.keys, said)
         chip = chip_of(gallery.client, gallery.keys, kept).chip
-        chips.append(AlignedChip(kept.sighting.name, chip, kept.sighting.quality))
+        chips.append(AlignedChip(kept.sighting.source, chip, kept.sighting.quality))
     return replace(work, photos=[*work.photos, *chips]) if chips else work
 
 
@@ -107,7 +108,7 @@ def _people(given: Given, opened: ExitStack) -> list[Work]:
     """Raises BadSettings, GalleryError and BadPicture; then nothing was changed."""
     if given.folder is not None:
         people = people_in(given.folder)
-        _tell_of_loose(shown(str(given.folder)), len(photos_in(given.folder)))
+        _tell_of_loose(shown(given.folder), len(photos_in(given.folder)) + _deeper(given.folder))
         return people
     if given.archive is not None:
         return _people_in_zip(opened.enter_context(ZipPhotos(given.archive)))
@@ -121,9 +122,15 @@ def people_in(folder: Path) -> list[Work]:
     found = [Work(checked_name(own.name), FolderPhotos(own)) for own in folders]
     if not any(photos_in(own) for own in folders):
         raise BadSettings(
-            f"{folder} has no folder with photos: put each person's into a folder of their name"
+            f"{shown(folder)} has no folder with photos: put each person's right into a folder of "
+            "their name"
         )
     return found
+
+
+def _deeper(folder: Path) -> int:
+    """How many photos lie in folders within a person's: whose they are is not clear."""
+    return sum(count_deeper(own) for own in folders_of(folder))
 
 
 def _people_in_zip(archive: ZipPhotos) -> list[Work]:
@@ -135,7 +142,7 @@ def _people_in_zip(archive: ZipPhotos) -> list[Work]:
 def _tell_of_loose(name: str, count: int) -> None:
     if count:
         print(
-            f"{name}: {count} left out, in no folder of a person; move them into one",
+            f"{name}: {count} left out, not right in a person's folder; move them into one",
             file=sys.stderr,
         )
 
@@ -147,7 +154,7 @@ def _sources(path: Path, opened: ExitStack) -> Sequence[Source]:
     try:
         return opened.enter_context(ZipPhotos(path)).photos()
     except BadPicture as error:
-        return [Unreadable(shown(str(path)), error)]
+        return [Unreadable(shown(path), error)]
 
 
 def _enroller(gallery: Gallery, settings: Settings, *, trust: bool, many: bool) -> Enroller:

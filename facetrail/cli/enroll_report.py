@@ -42,13 +42,17 @@ class Warned(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of one person, as `--json` prints it."""
+    """What became of one person, as `--json` prints it.
+
+    removed: somebody took them out of the gallery meanwhile, so nothing was kept.
+    """
 
     name: str
     id: str | None
     accepted: list[str]
     rejected: list[Refusal]
     warnings: list[Warned]
+    removed: bool
 
 
 class Report:
@@ -92,8 +96,7 @@ class Report:
 
     def _count(self, enrolment: Enrolment) -> None:
         before = sum(rejected.own for rejected in enrolment.rejected)
-        verdict = "enrolled" if enrolment.accepted else "enrolled before" if before else "not"
-        self._people[verdict] += 1
+        self._people[_verdict(enrolment, before)] += 1
         self._photos["accepted"] += len(enrolment.accepted)
         self._photos["enrolled before"] += before
         self._refused.update(one.reason for one in enrolment.rejected if not one.own)
@@ -110,13 +113,23 @@ class Report:
         print(f"{self._done} people: {', '.join(people)}")
         print(f"{_counted(total)}: {', '.join(photos)}")
         if self._alike:
-            print(f"{self._doubtful} may be somebody else too, most of all", file=sys.stderr)
+            print(
+                f"{self._doubtful} may be somebody else too, by a threshold that `facetrail "
+                "calibrate` sets for as many people as there are; most of all",
+                file=sys.stderr,
+            )
             _say(line for _, line in self._alike)
 
     def stopped(self) -> None:
         """It was ended before all had come."""
         done = f"{self._done} of {self._expected}"
         print(f"stopped after {done} people; run it again to go on from there", file=sys.stderr)
+
+
+def _verdict(enrolment: Enrolment, before: int) -> str:
+    if enrolment.accepted:
+        return "enrolled"
+    return "enrolled before" if before and not enrolment.removed else "not"
 
 
 def _say(lines: Iterable[str]) -> None:
@@ -126,10 +139,11 @@ def _say(lines: Iterable[str]) -> None:
 
 def _is_amiss(enrolment: Enrolment) -> bool:
     refused = not all(rejected.own for rejected in enrolment.rejected)
-    return refused or _is_empty(enrolment)
+    return refused or enrolment.removed or _is_empty(enrolment)
 
 
 def _is_empty(enrolment: Enrolment) -> bool:
+    """Nothing was there to be taken, or has stayed."""
     return not enrolment.accepted and not enrolment.rejected
 
 
@@ -140,12 +154,15 @@ def _outcome(enrolment: Enrolment) -> Outcome:
         list(enrolment.accepted),
         [Refusal(r.photo, r.reason, r.sentence, r.value, r.limit) for r in enrolment.rejected],
         [Warned(w.name, w.distance, w.threshold) for w in enrolment.warnings],
+        enrolment.removed,
     )
 
 
 def _print(enrolment: Enrolment) -> None:
     print(f"{enrolment.name}: {_counts(enrolment)}")
-    if _is_empty(enrolment):
+    if enrolment.removed:
+        _say(["removed: somebody took them out of the gallery meanwhile; enrol them again"])
+    elif _is_empty(enrolment):
         _say(["no_photo: no file is called like a picture; put some there"])
     _say(f"{one.reason}: {one.sentence}" for one in enrolment.rejected if not one.own)
 

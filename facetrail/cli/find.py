@@ -5,22 +5,25 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from facetrail.cli.contact_sheet import MOST_PICTURES, MOST_ROWS, Row, contact_sheet
 from facetrail.cli.json_line import json_line
 from facetrail.cli.people import open_gallery
+from facetrail.cli.picture_file import check_target, save
 from facetrail.cli.since import shown_span, since_time
 from facetrail.events import Person
 from facetrail.settings import Settings
-from facetrail.sightings import Kept, every
+from facetrail.sightings import Kept, every, snapshots
 from facetrail.store import answered
 from facetrail.wire import Encoder, Encodings
 from index.gallery import Gallery
-from index.portrait import decoded, portrait, read
+from index.photos.portrait import decoded, portrait, read
 from training.photos import photo_detector
 from workers.encoders.choice import chosen_encoder
 
@@ -56,13 +59,18 @@ def run(
     *,
     since: str | None,
     cameras: frozenset[str] | None,
+    save_to: Path | None,
     as_json: bool,
 ) -> None:
     """Prints the sightings camera by camera, of each the newest last.
 
+    save_to: a picture of them, a row for each camera.
+
     Raises BadPicture, BadSettings, EncoderMismatch, BadModelFile, RedisAway.
     """
     earliest = since_time(since)
+    if save_to is not None:
+        check_target(save_to)
     picture = decoded(path, read(path))
     gallery = open_gallery(settings)
     with answered(gallery.client):
@@ -72,10 +80,38 @@ def run(
         probe = np.asarray(encoder.encode(chip[None])[0], np.float32)
         kept = _in_question(gallery, encoder, earliest, cameras)
         matches = _matches(gallery, kept, probe, encoder)
+        if save_to is not None:
+            save(contact_sheet(_rows(gallery, matches)), save_to)
+    _warn(settings, earliest)
     for match in matches:
         sys.stdout.write((json_line(match) if as_json else match.line()) + "\n")
     if not matches:
         print(f"nobody like that was seen, in {len(kept)} sightings", file=sys.stderr)
+
+
+def _warn(settings: Settings, earliest: datetime | None) -> None:
+    """Where the past that was asked for is not kept."""
+    kept = {
+        "people": ("FACETRAIL_SNAPSHOT_TTL_S", settings.snapshot_ttl_s),
+        "strangers": ("FACETRAIL_UNKNOWN_TTL_S", settings.unknown_ttl_s),
+    }
+    for whose, (name, seconds) in kept.items():
+        if earliest is not None and earliest < datetime.now(UTC) - timedelta(seconds=seconds + 60):
+            words = f"{name} is {seconds} s: sightings of {whose} from before that are kept no more"
+            print(words, file=sys.stderr)
+
+
+def _rows(gallery: Gallery, matches: Sequence[Match]) -> list[Row]:
+    """Of each camera what was seen last, the newest first."""
+    rows = []
+    for camera, group in groupby(matches, key=lambda match: match.camera):
+        newest = list(group)[::-1]
+        names = [match.snapshot for match in newest if match.snapshot is not None]
+        shown = snapshots(gallery.client, gallery.keys, names[:MOST_PICTURES])
+        span = shown_span(newest[-1].first_at, newest[0].last_at)
+        words = f"seen {len(newest)} times; {span}"
+        rows.append(Row(camera, words, [one.context or one.chip for one in shown if one]))
+    return rows[:MOST_ROWS]
 
 
 def _in_question(

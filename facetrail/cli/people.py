@@ -15,6 +15,7 @@ from facetrail.store import Keys, answered, checked, connect
 from index.gallery import Gallery
 from index.person import EnrolledPerson
 from index.photo import Photo
+from index.shown import printable, shown
 
 #: Digits of a photo's digest that people see and say.
 SHOWN = 12
@@ -77,7 +78,7 @@ def show_one(settings: Settings, name: str, *, as_json: bool) -> None:
         person = gallery.named(name)
         photos, others = gallery.photos(person.id), gallery.negatives(person.id)
         own = gallery.encoder
-    shown = Shown(
+    found = Shown(
         **msgspec.structs.asdict(person),
         photos=len(photos),
         encoder=own,
@@ -87,7 +88,7 @@ def show_one(settings: Settings, name: str, *, as_json: bool) -> None:
         ],
     )
     if as_json:
-        print_json(shown)
+        print_json(found)
         return
     sys.stdout.write("\n".join(_lines(person, [*photos, *others])) + "\n")
 
@@ -96,7 +97,7 @@ def _lines(person: EnrolledPerson, photos: list[Photo]) -> list[str]:
     facts = {
         "id": person.id,
         "external id": person.external_id,
-        "notes": person.notes,
+        "notes": "\n    ".join(map(printable, person.notes.splitlines())),
         "tags": ", ".join(person.tags),
         "rule": _rule(person),
         "enrolled": person.enrolled_at,
@@ -104,7 +105,7 @@ def _lines(person: EnrolledPerson, photos: list[Photo]) -> list[str]:
     lines = [person.name, *(f"  {fact}: {value}" for fact, value in facts.items() if value)]
     for photo in photos:
         words = "not them" if photo.negative else "photo"
-        lines.append(f"  {words} {photo.digest[:SHOWN]}  {photo.source}")
+        lines.append(f"  {words} {photo.digest[:SHOWN]}  {shown(photo.source)}")
     return lines
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+
+import msgspec
 
 from facetrail.cli.json_line import print_json
 from facetrail.cli.people import open_gallery
 from facetrail.errors import GalleryError
 from facetrail.settings import Settings
-from facetrail.sightings import hand_over
 from facetrail.store import answered
 from index.gallery import Gallery
 from index.person import EnrolledPerson
+from index.unfinished import MOST_WAITED_S, Unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,14 @@ def describe(
     """Changes fields of a person. Raises NoSuchPerson, GalleryError, RedisAway."""
     gallery = open_gallery(settings)
     with answered(gallery.client):
-        tags = changes.get("tags")
-        if isinstance(tags, Tags):
-            changes = {**changes, "tags": tags.of(gallery.named(name))}
-        _say(gallery.describe(name, **changes), "changed", as_json=as_json)
+        _say(gallery.changed(name, partial(_changed, changes)), "changed", as_json=as_json)
+
+
+def _changed(changes: Mapping[str, object], person: EnrolledPerson) -> EnrolledPerson:
+    tags = changes.get("tags")
+    if isinstance(tags, Tags):
+        changes = {**changes, "tags": tags.of(person)}
+    return msgspec.structs.replace(person, **changes)
 
 
 def merge(settings: Settings, name: str, into: str, *, as_json: bool) -> None:
@@ -44,7 +51,7 @@ def merge(settings: Settings, name: str, into: str, *, as_json: bool) -> None:
     with answered(gallery.client):
         gone = gallery.named(name)
         person = gallery.merge(name, into)
-        hand_over(gallery.client, gallery.keys, gone.id, person.id)
+        Unfinished(gallery, wait_s=MOST_WAITED_S).finish()  # a worker does what is left
     _say(person, f"now also has the photos of {gone.name}", as_json=as_json)
 
 

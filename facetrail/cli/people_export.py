@@ -19,8 +19,9 @@ from facetrail.cli.telling import telling
 from facetrail.errors import BadSettings
 from facetrail.settings import Settings
 from facetrail.store import answered
-from index.export_file import Export
-from index.sealed import seal
+from index.shown import shown
+from index.transfer.export_file import Export
+from index.transfer.sealed import seal
 
 
 class Exported(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,12 +42,9 @@ def run(settings: Settings, path: Path, *, encrypt: bool, force: bool, as_json: 
         export = Export(gallery)
         words = passphrase(settings, twice=True) if encrypt else None
         with _aside(path, force=force) as file, telling("Exporting"):
-            if words is None:
-                file.writelines(export.lines())
-            else:
-                seal(export.lines(), file, words)
+            export.write(lambda lines: fill(file, lines, words))
     done = Exported(
-        file=str(path),
+        file=shown(path),
         people=export.people,
         photos=export.photos,
         encoder=export.encoder,
@@ -55,14 +53,26 @@ def run(settings: Settings, path: Path, *, encrypt: bool, force: bool, as_json: 
     if as_json:
         print_json(done)
     else:
-        print(f"{done.people} people with {done.photos} photos are in {path}")
+        print(f"{done.people} people with {done.photos} photos are in {done.file}")
+
+
+def fill(file: IO[bytes], lines: Iterator[bytes], words: str | None) -> None:
+    """All of a file, which may hold another try."""
+    file.seek(0)
+    file.truncate()
+    if words is None:
+        file.writelines(lines)
+    else:
+        seal(lines, file, words)
 
 
 def _check_free(path: Path, *, force: bool) -> None:
     if path.is_dir():
-        raise BadSettings(f"{path} is a folder: name a file in it")
+        raise BadSettings(f"{shown(path)} is a folder: name a file in it")
     if path.exists() and not force:
-        raise BadSettings(f"{path} is there already: name another file, or overwrite with --force")
+        raise BadSettings(
+            f"{shown(path)} is there already: name another file, or overwrite with --force"
+        )
 
 
 @contextmanager

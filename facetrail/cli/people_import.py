@@ -13,8 +13,9 @@ from facetrail.cli.people import open_gallery
 from facetrail.cli.telling import telling
 from facetrail.settings import Settings
 from facetrail.store import answered
-from index.import_file import ImportFile
-from index.importing import Checked, Imported, check, import_people
+from index.shown import shown
+from index.transfer.import_file import ImportFile
+from index.transfer.importing import Checked, Imported, check, import_people
 from workers.encoders.choice import is_here
 
 
@@ -66,7 +67,7 @@ def _warn(encoder: str, settings: Settings) -> None:
 
 def _done(path: Path, checked: Checked, imported: Imported | None) -> Done:
     return Done(
-        file=str(path),
+        file=shown(path),
         people=checked.people,
         photos=checked.photos,
         skipped=len(checked.skipped),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from facetrail.settings import Settings
 from facetrail.store import answered
 from index.gallery import Gallery
 from index.photo import Photo
-from index.portrait import decoded, portrait, read
+from index.photos.portrait import called_like_a_picture, decoded, portrait, read
+from index.shown import shown
 from ingest.faces.jpeg import jpeg
 from training.photos import photo_detector
 from workers.encoders.choice import chosen_encoder
@@ -30,15 +32,15 @@ class RuledOut(msgspec.Struct, frozen=True):
     negatives: int
 
 
-def run(settings: Settings, name: str, shown: Sequence[str], *, as_json: bool) -> None:
+def run(settings: Settings, name: str, said: Sequence[str], *, as_json: bool) -> None:
     """Raises NoSuchPerson, BadPicture, GalleryError, RedisAway; then nothing is kept."""
     gallery = open_gallery(settings)
     with answered(gallery.client):
         person = gallery.named(name)
         own = gallery.encoder or ""
-        files = [Path(said) for said in shown if Path(said).exists()]
-        events = [said for said in shown if not Path(said).exists()]
-        photos = [_of_event(gallery, said) for said in events]
+        files = [Path(one) for one in said if _is_file(one)]
+        events = [one for one in said if not _is_file(one)]
+        photos = [_of_event(gallery, event) for event in events]
         photos += _of_files(gallery, files, settings)
         gallery.rule_out(person.name, photos, encoder=own)
         count = len(gallery.negatives(person.id))
@@ -46,6 +48,11 @@ def run(settings: Settings, name: str, shown: Sequence[str], *, as_json: bool) -
         print_json(RuledOut(person.id, person.name, count))
     else:
         print(f"{person.name} is not called so any more by faces nearer to {_these(count)}")
+
+
+def _is_file(said: str) -> bool:
+    """Whether a photo is meant: one that is there, or that is called like one."""
+    return os.path.exists(said) or called_like_a_picture(os.path.basename(said))
 
 
 def _these(count: int) -> str:
@@ -60,7 +67,7 @@ def _of_event(gallery: Gallery, said: str) -> Photo:
             f"belongs to {gallery.encoder}: take a later event"
         )
     chip = chip_of(gallery.client, gallery.keys, kept).chip
-    return _photo(hashlib.sha256(chip).hexdigest(), kept.sighting.name, kept.encoding, chip)
+    return _photo(hashlib.sha256(chip).hexdigest(), kept.sighting.source, kept.encoding, chip)
 
 
 def _of_files(gallery: Gallery, files: Sequence[Path], settings: Settings) -> list[Photo]:
@@ -73,7 +80,8 @@ def _of_files(gallery: Gallery, files: Sequence[Path], settings: Settings) -> li
         picture = decoded(path, data)
         chip = portrait(path, picture, detector, min_face=settings.photo_min_face).chip
         encoding = encoder.encode(chip[None])[0].astype("<f4").tobytes()
-        found.append(_photo(hashlib.sha256(data).hexdigest(), path.name, encoding, jpeg(chip)))
+        digest = hashlib.sha256(data).hexdigest()
+        found.append(_photo(digest, shown(path.name), encoding, jpeg(chip)))
     return found
 
 

@@ -40,7 +40,8 @@ def run(settings: Settings, names: Sequence[str], *, verify: bool, as_json: bool
             proof = eraser.proof(erasure) if verify else None
         except TimeoutError as error:
             raise GalleryError(
-                f"they are removed, but {error}, so erased data may be in them: run it again later"
+                f"they are erased, but {error}, so that erased data is in them until a worker has "
+                "had them written anew: `facetrail people status` says when"
             ) from error
     if as_json:
         print_json(_removed(erasure, proof))

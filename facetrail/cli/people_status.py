@@ -21,12 +21,16 @@ class Follower(Applied, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """What `people status --json` prints. position: of the newest change."""
+    """What `people status --json` prints.
+
+    position: of the newest change. unwritten: whether Redis's files hold erased data still.
+    """
 
     position: str
     encoder: str | None
     people: int
     photos: int
+    unwritten: bool
     workers: list[Follower]
 
 
@@ -40,6 +44,7 @@ def run(settings: Settings, *, as_json: bool) -> None:
             encoder=gallery.encoder,
             people=gallery.count_people(),
             photos=gallery.count_encodings(),
+            unwritten=bool(gallery.client.exists(gallery.keys.gallery_unwritten)),
             workers=[
                 Follower(**msgspec.structs.asdict(one), behind=behind(gallery, one.position))
                 for one in followers(gallery.client, gallery.keys)
@@ -61,5 +66,10 @@ def _print(status: Status) -> None:
         numbers = (str(one.encodings), one.position, str(one.behind), one.forgotten)
         table.add_row(one.worker, one.encoder, *numbers)
     Console().print(table)
+    for one in status.workers:
+        if one.problem is not None:
+            print(f"{one.worker} recognises nobody: {one.problem}")
+    if status.unwritten:
+        print("Redis's files hold erased data still: a worker has them written anew")
     if not status.workers:
         print("no worker runs: start one with `facetrail worker`")

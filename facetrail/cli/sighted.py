@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from unicodedata import category
 
 import msgspec
 import redis
@@ -20,7 +21,7 @@ CHUNK = 1000
 
 def sighting_said(client: redis.Redis, keys: Keys, said: str) -> Kept:
     """Raises GalleryError if none is kept of it."""
-    for name in (said, *_picture_names(client, keys, said)):
+    for name in _names(client, keys, said):
         found = named(client, keys, name)
         if found is not None:
             return found
@@ -28,6 +29,13 @@ def sighting_said(client: redis.Redis, keys: Keys, said: str) -> Kept:
         f"{said[:80]!r} is no event whose picture is kept: take an event's `id`, `sequence` or "
         "`snapshot` from `facetrail watch --json`"
     )
+
+
+def _names(client: redis.Redis, keys: Keys, said: str) -> Iterator[str]:
+    """Of sightings that may be meant; none by what is not UTF-8, as a file's name may be."""
+    if not any(category(sign) == "Cs" for sign in said):
+        yield said
+        yield from _picture_names(client, keys, said)
 
 
 def chip_of(client: redis.Redis, keys: Keys, kept: Kept) -> Snapshot:

@@ -13,7 +13,8 @@ from facetrail.errors import BadPicture, BadSettings
 from facetrail.settings import Settings
 from facetrail.wire import Encoder, Encodings
 from index.gallery import Gallery
-from index.portrait import decoded, folders_of, photos_in, portrait, read
+from index.photos.portrait import decoded, folders_of, photos_in, portrait, read
+from index.shown import shown
 from ingest.faces.face import Detector
 from training.photos import photo_detector, with_bar
 
@@ -22,12 +23,12 @@ from training.photos import photo_detector, with_bar
 class Strangers:
     """The photos that could be used, person by person, and the reasons for the others.
 
-    encodings: float32 `(k, 128)` for each person. paths: of all rows, in that order.
+    encodings: float32 `(k, 128)` for each person. paths: to show, of all rows, in that order.
     """
 
     encodings: list[Encodings] = field(default_factory=list)
-    paths: list[Path] = field(default_factory=list)
-    skipped: list[tuple[Path, BadPicture]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    skipped: list[tuple[str, BadPicture]] = field(default_factory=list)
 
 
 def owners_in(folder: Path) -> dict[Path, Path]:
@@ -39,7 +40,9 @@ def owners_in(folder: Path) -> dict[Path, Path]:
     owners = {photo: photo for photo in photos_in(folder)}
     owners |= {photo: person for person in people for photo in photos_in(person)}
     if not owners:
-        raise BadSettings(f"{folder} has no photos: put some of strangers there, or name another")
+        raise BadSettings(
+            f"{shown(folder)} has no photos: put some of strangers there, or name another"
+        )
     return owners
 
 
@@ -54,10 +57,10 @@ def encoded_strangers(
         try:
             encoding = reader.encoding(path)
         except BadPicture as error:
-            found.skipped.append((path, error))
+            found.skipped.append((shown(path), error))
             continue
         people.setdefault(owners[path], []).append(encoding)
-        found.paths.append(path)
+        found.paths.append(shown(path))
     found.encodings.extend(np.stack(rows) for rows in people.values())
     return found
 
@@ -82,8 +85,8 @@ class _Reader:
         owner = self._gallery.owner_of(digest)
         if owner is not None:
             raise BadPicture(
-                "duplicate_photo", f"{path} is enrolled for {owner}, who is no stranger"
+                "duplicate_photo", f"{shown(path)} is enrolled for {owner}, who is no stranger"
             )
         if digest in self._digests:
-            raise BadPicture("duplicate_photo", f"{path} is there twice; it counts once")
+            raise BadPicture("duplicate_photo", f"{shown(path)} is there twice; it counts once")
         self._digests.add(digest)

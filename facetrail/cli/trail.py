@@ -10,7 +10,7 @@ from facetrail.cli.people import open_gallery
 from facetrail.cli.since import shown, since_time
 from facetrail.errors import NoSuchPerson
 from facetrail.settings import Settings
-from facetrail.sightings import is_stranger
+from facetrail.sightings import is_stranger, of, turned_out
 from facetrail.store import answered
 from facetrail.trail import Visit, events_of, visits
 from index.gallery import Gallery
@@ -25,7 +25,9 @@ def run(settings: Settings, who: str, *, since: str | None, as_json: bool) -> No
     gallery = open_gallery(settings)
     with answered(gallery.client):
         owner = _owner(gallery, who)
-        found = visits(events_of(gallery.client, gallery.keys, owner))
+        client, keys = gallery.client, gallery.keys
+        seen = [kept.sighting for kept in of(client, keys, owner)]
+        found = visits(events_of(client, keys, owner), seen)
     recent = [visit for visit in found if earliest is None or _newest(visit) >= earliest]
     for visit in recent:
         sys.stdout.write((json_line(visit) if as_json else _line(visit)) + "\n")
@@ -38,8 +40,8 @@ def _owner(gallery: Gallery, who: str) -> str:
     if not is_stranger(who):
         return gallery.named(who).id
     client, keys = gallery.client, gallery.keys
-    if named := client.get(keys.named_stranger(who)):
-        return str(named.decode())
+    if (owner := turned_out(client, keys, who)) != who:
+        return owner
     if not client.exists(keys.seen(who), keys.sightings_of(who)):
         raise NoSuchPerson(f"there is no stranger {who!r}: `facetrail unknowns list` shows who is")
     return who

@@ -13,7 +13,7 @@ import structlog
 from facetrail.cli.target import check_writable, unwritable
 from facetrail.errors import BadSettings
 from facetrail.settings import Settings
-from index.portrait import folders_of
+from index.photos.portrait import folders_of
 from training.lfw import in_folds, people_of, read_pairs
 from training.people import spelled
 from training.photos import photo_detector

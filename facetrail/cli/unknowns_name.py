@@ -11,11 +11,12 @@ from facetrail.cli.json_line import print_json
 from facetrail.cli.people import open_gallery
 from facetrail.errors import EncoderMismatch, GalleryError, NoSuchPerson
 from facetrail.settings import Settings
-from facetrail.sightings import Kept, hand_over, is_stranger, of, pictures
+from facetrail.sightings import Kept, is_stranger, of, pictures
 from facetrail.store import answered
 from index.gallery import Gallery
-from index.person import EnrolledPerson, checked_name, same_name
+from index.person import checked_name
 from index.photo import Photo
+from index.unfinished import MOST_WAITED_S, Unfinished
 
 #: The best of so many sightings become photos.
 MOST_PHOTOS = 5
@@ -57,11 +58,11 @@ def named_stranger(gallery: Gallery, stranger: str, name: str) -> Named:
     photos = _photos(gallery, [one for one in kept if one.sighting.encoder == encoder])
     if not photos:
         raise _no_photos(stranger, kept, encoder)
-    # Those that are there already are of a call that was cut short.
-    new = [photo for photo in photos if not _is_enrolled(gallery, photo, name)]
-    person = _enrolled(gallery, name, new, encoder)
-    sightings = hand_over(gallery.client, gallery.keys, stranger, person.id)
-    return Named(stranger, person.id, person.name, len(new), sightings)
+    # Some may be there already: of a call that was cut short.
+    new = [photo for photo in photos if gallery.owner_of(photo.digest) is None]
+    person = gallery.enrol(name, photos, encoder=encoder, stranger=stranger)
+    Unfinished(gallery, wait_s=MOST_WAITED_S).finish()  # a worker does what is left
+    return Named(stranger, person.id, person.name, len(new), len(kept))
 
 
 def _photos(gallery: Gallery, kept: Sequence[Kept]) -> list[Photo]:
@@ -74,7 +75,7 @@ def _photos(gallery: Gallery, kept: Sequence[Kept]) -> list[Photo]:
             digest = hashlib.sha256(snapshot.chip).hexdigest()
             photos[digest] = Photo(
                 digest=digest,
-                source=one.sighting.name,
+                source=one.sighting.source,
                 encoding=one.encoding,
                 chip=snapshot.chip,
             )
@@ -90,12 +91,3 @@ def _no_photos(stranger: str, kept: Sequence[Kept], encoder: str) -> GalleryErro
     return GalleryError(
         f"no picture of {stranger} is kept: enrol them from photos, with `facetrail enroll`"
     )
-
-
-def _is_enrolled(gallery: Gallery, photo: Photo, name: str) -> bool:
-    owner = gallery.owner_of(photo.digest)
-    return owner is not None and same_name(owner, name)
-
-
-def _enrolled(gallery: Gallery, name: str, photos: Sequence[Photo], encoder: str) -> EnrolledPerson:
-    return gallery.enrol(name, photos, encoder=encoder) if photos else gallery.named(name)

@@ -12,7 +12,8 @@ from facetrail.cli.draw import Kind, Mark, pair
 from facetrail.cli.json_line import print_json
 from facetrail.cli.picture_file import check_target, save
 from facetrail.settings import Settings
-from index.portrait import Portrait, decoded, portrait, read
+from index.photos.portrait import Portrait, decoded, portrait, read
+from index.shown import shown
 from ingest.faces.face import Picture
 from training.photos import photo_detector
 from workers.encoders.choice import chosen_encoder
@@ -89,7 +90,7 @@ def _verified(
     distance = float(np.linalg.norm(first - second))
     limit = encoder.threshold if threshold is None else threshold
     return Verification(
-        photos=(str(one.path), str(other.path)),
+        photos=(shown(one.path), shown(other.path)),
         same=distance <= limit,
         distance=distance,
         similarity=float(first @ second),
@@ -101,8 +102,9 @@ def _verified(
 
 def _draw(one: _Photo, other: _Photo, verification: Verification, path: Path) -> None:
     kind: Kind = "named" if verification.same else "unknown"
-    shown = [
-        (photo.picture, Mark(photo.found.face, [photo.path.name], kind)) for photo in (one, other)
+    marked = [
+        (photo.picture, Mark(photo.found.face, [shown(photo.path.name)], kind))
+        for photo in (one, other)
     ]
     why = f"{verification.comparison()}   ({verification.encoder})"
-    save(pair(shown, verification.verdict(), why, kind), path)
+    save(pair(marked, verification.verdict(), why, kind), path)

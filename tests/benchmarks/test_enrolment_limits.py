@@ -7,9 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.enrolment_limits import against_all, among_several, distances, refused_by
+from benchmarks.enrolment_limits import (
+    AgainstAll,
+    among_several,
+    distances,
+    nearest_others,
+    refused_by,
+)
 from facetrail.wire import Encodings, Quality
-from index.photo_limits import PhotoLimits
+from index.photos.photo_limits import PhotoLimits
 from training.lfw import Pair
 
 
@@ -47,5 +53,12 @@ def test_photos_are_held_against_several_of_their_person_and_of_another() -> Non
 def test_with_everyone_enrolled_confusions_are_counted() -> None:
     # Given somebody whose second photo is another's, and two who look alike
     people = [at(0, 90), at(90), at(92), at(200, 201)]
-    refused, warned = against_all(people, threshold=0.1)
-    assert (refused, warned) == (0.5, 0.5)
+    assert (nearest_others(people) <= 0.1).tolist() == [False, True, True, False]
+    assert AgainstAll(people, threshold=0.1, limit=2.0).refused(lead=0) == (0.5, 0.5, 0.5)
+    assert AgainstAll(people, threshold=0.1, limit=0.01).refused(lead=0) == (1, 0.5, 0.5)
+
+
+def test_a_photo_that_is_nearer_to_somebody_else_counts_by_how_much() -> None:
+    # Given a second photo 4 degrees from its own, and 2 from somebody else's
+    against = AgainstAll([at(0, 4), at(6), at(180)], threshold=0.1, limit=0.5)
+    assert [against.refused(lead)[0] for lead in (0.0, 0.3, 0.4)] == [1, 1, 0]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.gallery_changes import run
+from benchmarks.gallery_changes import run, state_of
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,9 @@ def test_nobody_is_wrong_and_all_agree_in_the_end(tmp_path: Path, seconds: float
     assert outcome.named > 0
     assert outcome.changes > 50
     assert np.all(np.isfinite(outcome.delays))
+
+
+def test_the_same_encodings_of_others_are_not_equal() -> None:
+    ada, ben = ("Ada", b"1"), ("Ben", b"2")
+    assert state_of({ada, ben}) == state_of({ben, ada})
+    assert state_of({ada, ben}) != state_of({("Ada", b"2"), ("Ben", b"1")})

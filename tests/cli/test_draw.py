@@ -85,6 +85,20 @@ def test_a_line_too_long_is_cut() -> None:
     assert short.endswith("…") and letters.getlength(short) <= 100
 
 
+@pytest.mark.parametrize(("name", "most"), [("a.webp", 16_383), ("a.jpg", 65_500)])
+def test_a_picture_longer_than_its_format_has_is_one_sentence(
+    name: str, most: int, tmp_path: Path
+) -> None:
+    target = tmp_path / name
+    save(Image.new("RGB", (1, most)), target)
+    target.unlink()
+    sentence = f"{name} would have 1x{most + 1} pixels, and a .* has at most {most}.* in .png"
+    with pytest.raises(BadSettings, match=sentence):
+        save(Image.new("RGB", (1, most + 1)), target)
+    assert os.listdir(tmp_path) == []
+    save(Image.new("RGB", (1, most + 1)), target.with_suffix(".png"))
+
+
 def test_a_picture_that_cant_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     target = tmp_path / "picture.jpg"
     target.mkdir()

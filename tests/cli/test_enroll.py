@@ -17,9 +17,11 @@ import cv2
 import pytest
 import redis
 
+from facetrail.cli.enroll_report import Report
 from facetrail.model_files import ModelFile
 from facetrail.store import Keys
 from facetrail.wire import Encoder
+from index.enrolment import Enrolment, Rejected
 from index.gallery import Gallery
 from ingest.faces.centerface import FILE as CENTERFACE
 from ingest.faces.face import Picture
@@ -303,6 +305,68 @@ def test_photos_that_look_like_somebody_else_are_refused_warned_of_or_trusted(
     assert facetrail("enroll", "Grace Hopper", again, "--trust").returncode == 0
 
 
+def test_photos_in_folders_of_a_person_s_folder_are_counted(
+    facetrail: Run, people: Path, photos: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "people"
+    shutil.copytree(people, folder)
+    for name in ("Grace Hopper/trip/day/1.jpg", "Grace Hopper/trip/2.jpg", "3.jpg"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(photos / "grace.jpg", folder / name)
+    done = facetrail("enroll", "--folder", folder)
+    assert (done.returncode, done.stderr) == (
+        0,
+        f"{folder}: 3 left out, not right in a person's folder; move them into one\n",
+    )
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_names_that_are_not_utf_8_are_shown_as_they_can_be(
+    as_json: bool, facetrail: Run, photos: Path, tmp_path: Path, gallery: Gallery
+) -> None:
+    # Given a folder so called, of a person with a good photo so called, and two that are none
+    folder = tmp_path / os.fsdecode(b"\xe9t\xe9")
+    person = folder / "Grace Hopper"
+    person.mkdir(parents=True)
+    shutil.copy(photos / "grace.jpg", person / os.fsdecode(b"caf\xe9.jpg"))
+    shutil.copy(photos / "text.jpg", person / os.fsdecode(b"\xff.jpg"))
+    (person / os.fsdecode(b"\xfe.jpg")).symlink_to("nowhere")
+
+    # If it is enrolled, I expect the words to be told, whole
+    done = facetrail("enroll", "--folder", folder, *["--json"] * as_json)
+    assert done.returncode == 0, done.stderr
+    told = done.stdout if as_json else done.stderr
+    lost = "\N{REPLACEMENT CHARACTER}"
+    assert f"/{lost}t{lost}/Grace Hopper/{lost}.jpg can't be read" in told
+    assert f"/{lost}t{lost}/Grace Hopper/{lost}.jpg is not an image" in told
+    (photo,) = gallery.photos(gallery.named("Grace Hopper").id)
+    assert photo.source == f"caf{lost}.jpg"
+    done = facetrail("enroll", "--folder", folder / "gone", *["--json"] * as_json)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+
+    # and a person who is so called to be refused in one sentence
+    person.rename(folder / os.fsdecode(b"Zo\xeb"))
+    done = facetrail("enroll", "--folder", folder, *["--json"] * as_json)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "printable characters" in done.stderr
+
+
+def test_somebody_removed_meanwhile_is_told_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    known = Rejected("1.jpg", "duplicate_photo", "1.jpg is enrolled already", own=True)
+    removed = Enrolment("Ada", None, (), (known,), removed=True)
+    report = Report(1, as_json=False)
+    report.tell(removed)
+    said = capsys.readouterr()
+    assert not report.everyone
+    assert said.err == (
+        "  removed: somebody took them out of the gallery meanwhile; enrol them again\n"
+    )
+    Report(1, as_json=True).tell(removed)
+    assert json.loads(capsys.readouterr().out)["removed"] is True
+
+
 def test_of_many_people_only_trouble_and_a_summary_are_told(
     facetrail: Run, crowd: Path, photos: Path, tmp_path: Path, gallery: Gallery
 ) -> None:
@@ -324,9 +388,12 @@ def test_of_many_people_only_trouble_and_a_summary_are_told(
         "241 photos: 240 accepted, 0 enrolled before, 1 refused (1 no_face)",
     ]
     lines = done.stderr.splitlines()
-    assert lines[0] == f"{folder}: 1 left out, in no folder of a person; move them into one"
+    assert lines[0] == f"{folder}: 1 left out, not right in a person's folder; move them into one"
     assert lines[1].startswith("  no_face: ")
-    assert lines[2] == "119 may be somebody else too, most of all"
+    assert lines[2] == (
+        "119 may be somebody else too, by a threshold that `facetrail calibrate` sets for as many "
+        "people as there are; most of all"
+    )
     assert len(lines[3:]) == 10 and all(line.startswith("  warning: P") for line in lines[3:])
     assert all(len(gallery.photos(person.id)) == 2 for person in gallery.people())
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import redis
+from PIL import Image
 
 from facetrail.cli import find
+from facetrail.cli.contact_sheet import GAP, HEAD, SIDE
 from facetrail.errors import BadPicture, BadSettings
 from facetrail.events import Person
 from facetrail.settings import Settings
@@ -41,7 +44,7 @@ def look(
     settings: Settings, photo: Path, since: str | None = None, camera: str | None = None
 ) -> None:
     cameras = frozenset({camera}) if camera else None
-    find.run(settings, photo, since=since, cameras=cameras, as_json=True)
+    find.run(settings, photo, since=since, cameras=cameras, save_to=None, as_json=True)
 
 
 def test_somebody_is_found_named_or_not_camera_by_camera_the_newest_last(
@@ -90,6 +93,30 @@ def test_the_command_prints_lines(
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("lobby ") and str(event.unknown) in done.stdout
     assert done.stdout.rstrip().endswith(str(event.snapshot))
+
+
+def test_their_pictures_are_saved_a_row_for_each_camera(
+    facetrail: Run, street: Street, encoder: Encoder, chips: Chips, photos: Path, tmp_path: Path
+) -> None:
+    encoding, picture = seen_face(encoder, chips[0])
+    for camera in ("lobby", "yard", "yard"):
+        street.passes(camera, encoding, jpeg=picture)
+    sheet = tmp_path / "sheet.png"
+    done = facetrail("find", photos / "eileen.png", "--since", "30d", "--save", sheet)
+    assert done.returncode == 0
+    with Image.open(sheet) as image:
+        tiles = [
+            image.crop((GAP + x * (SIDE + GAP), y, GAP + x * (SIDE + GAP) + SIDE, y + SIDE))
+            for y in (GAP + HEAD, 2 * (GAP + HEAD) + SIDE)
+            for x in range(3)
+        ]
+        faces = [np.asarray(tile).std() > 30 for tile in tiles]
+    assert faces == [True, False, False, True, True, False]
+    # and that so long a time is not kept is said
+    assert [line.split()[0] for line in done.stderr.splitlines()] == [
+        "FACETRAIL_SNAPSHOT_TTL_S",
+        "FACETRAIL_UNKNOWN_TTL_S",
+    ]
 
 
 def test_nowhere_is_said_and_no_failure(facetrail: Run, street: Street, photos: Path) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 import redis
@@ -16,9 +19,10 @@ from facetrail.errors import BadPicture, GalleryError
 from facetrail.settings import Settings
 from facetrail.wire import Encoder
 from index.calibration import Calibration
-from index.enrolment import Enroller
+from index.enrolment import REASONS, Enroller
 from index.gallery import Gallery
-from ingest.faces.face import Detector, Picture
+from index.replica import Replica
+from ingest.faces.face import Detector, Face, Picture
 from tests.cli.conftest import Run
 
 Capture = pytest.CaptureFixture[str]
@@ -78,6 +82,16 @@ def test_everybody_enrolled_in_a_photo_is_named(
     assert sorted(enrolled.client.keys()) == before
 
 
+def test_a_photo_whose_name_is_not_utf_8_is_told_of(
+    facetrail: Run, enrolled: Gallery, group: Path
+) -> None:
+    path = group.rename(group.with_name(os.fsdecode(b"caf\xe9.png")))
+    done = facetrail("identify", path, "--json")
+    assert done.returncode == 0, done.stderr
+    face = json.loads(done.stdout.splitlines()[0])
+    assert face["photo"] == f"{path.parent}/caf\N{REPLACEMENT CHARACTER}.png"
+
+
 def test_the_threshold_in_force_decides(
     settings: Settings, enrolled: Gallery, group: Path, encoder: Encoder, capsys: Capture
 ) -> None:
@@ -109,6 +123,54 @@ def test_one_person_alone_in_the_gallery_has_no_runner_up(
     assert other["verdict"] == "unknown"
 
 
+def test_whoever_was_removed_meanwhile_is_passed_over(
+    settings: Settings,
+    enrolled: Gallery,
+    group: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given Eileen, who is removed once the gallery has been read, and then Grace
+    read = Replica.load
+    for name, others in (("Айлин Коллинз", "Grace Hopper"), ("Grace Hopper", None)):
+
+        def load(replica: Replica, name: str = name) -> None:
+            read(replica)
+            enrolled.remove(name)
+
+        monkeypatch.setattr(Replica, "load", load)
+
+        # If her face is looked up, I expect whoever is left to be the nearest
+        identify.run(settings, group, save_to=None, as_json=True)
+        face = json.loads(capsys.readouterr().out.splitlines()[0])
+        assert (face["verdict"], face["runner_up"], face["margin"]) == ("unknown", None, None)
+        assert (face["nearest"] and face["nearest"]["name"]) == others
+
+
+def test_a_face_that_was_not_looked_up_says_why(
+    settings: Settings,
+    enrolled: Gallery,
+    group: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a face of good size whose five points fall together, and one that is small
+    class Odd:
+        def detect(self, picture: Picture) -> list[Face]:
+            points = np.full((5, 2), 50, np.float32)
+            return [Face((0, 0, 100, 100), points, 0.9), Face((9, 0, 30, 30), points, 0.9)]
+
+    monkeypatch.setattr(identify, "photo_detector", lambda settings: Odd())
+    identify.run(settings, group, save_to=None, as_json=True)
+    faces = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [face["verdict"] for face in faces] == ["no_face", "too_small"]
+    assert {"no_face", "too_small"} <= set(REASONS)
+    identify.run(settings, group, save_to=None, as_json=False)
+    one, other = capsys.readouterr().out.splitlines()
+    assert one.endswith(": no face, its points can't be aligned")
+    assert other.endswith(": too small, 30 pixels high")
+
+
 def test_a_photo_without_a_face_is_refused(
     settings: Settings, enrolled: Gallery, photos: Path
 ) -> None:
@@ -121,3 +183,24 @@ def test_without_anybody_enrolled_it_is_one_sentence(
 ) -> None:
     with pytest.raises(GalleryError, match="nobody is enrolled: `facetrail enroll`"):
         identify.run(settings, group, save_to=None, as_json=False)
+
+
+def test_who_can_t_be_meant_does_not_hide_who_can(
+    settings: Settings, enrolled: Gallery, group: Path, capsys: Capture
+) -> None:
+    # Given Eileen, whose time is over, and then another one with the same face
+    def first() -> dict[str, Any]:
+        identify.run(settings, group, save_to=None, as_json=True)
+        face: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[0])
+        return face
+
+    eileen = enrolled.describe("Айлин Коллинз", active_until="2001-01-01")
+    alone = first()
+    assert (alone["verdict"], alone["ruled_out"]) == ("unknown", True)
+    assert alone["nearest"]["name"] == eileen.name
+    (photo, *_) = enrolled.photos(eileen.id)
+    other = msgspec.structs.replace(photo, digest="0" * 64)
+    enrolled.enrol("Eileen", [other], encoder=enrolled.encoder or "")
+    both = first()
+    assert (both["verdict"], both["ruled_out"]) == ("named", False)
+    assert both["nearest"]["name"] == "Eileen"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -176,10 +178,16 @@ def test_how_far_workers_have_followed_is_shown(
     facetrail: Run, following: Replica, gallery: Gallery, ada: str, encoder: Encoder
 ) -> None:
     status = json.loads(facetrail("people", "status", "--json").stdout)
+    assert not status["unwritten"]
     assert (status["people"], status["photos"], status["encoder"]) == (1, 2, encoder.id)
     (one,) = status["workers"]
     assert (one["worker"], one["position"], one["behind"]) == ("one", gallery.position(), 0)
     assert "no worker runs" not in facetrail("people", "status").stdout
+
+    # and that a removal was killed before Redis's files were written anew
+    gallery.remove("Ada")
+    assert json.loads(facetrail("people", "status", "--json").stdout)["unwritten"]
+    assert "Redis's files hold erased data still" in facetrail("people", "status").stdout
 
 
 @pytest.mark.parametrize("how", ["photo", "event"])
@@ -207,6 +215,43 @@ def test_a_face_that_is_not_theirs_is_never_called_so_again(
     after = json.loads(facetrail("identify", path, "--json").stdout)
     assert (after["verdict"], after["ruled_out"]) == ("unknown", True)
     assert ", but ruled out" in facetrail("identify", path).stdout
+
+
+def test_a_photo_said_wrongly_is_one_sentence(
+    facetrail: Run, ada: str, photos: Path, gallery: Gallery, tmp_path: Path
+) -> None:
+    for said, sentence in (
+        (photos / "elieen.png", "elieen.png can't be read (No such file or directory)"),
+        (tmp_path, f"{tmp_path} can't be read (Is a directory)"),
+        ("x" * 5000, "is no event whose picture is kept"),
+        ("x" * 300 + ".jpg", "can't be read (File name too long)"),
+        (os.fsdecode(b"caf\xe9.jpg"), "caf\N{REPLACEMENT CHARACTER}.jpg can't be read"),
+        (os.fsdecode(b"caf\xe9"), "is no event whose picture is kept"),
+    ):
+        done = facetrail("people", "not", "Ada", said)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
+        assert done.stderr.startswith("facetrail: ") and sentence in done.stderr
+    assert gallery.negatives(ada) == []
+
+    # but one whose name is not UTF-8 is a photo like another
+    path = tmp_path / os.fsdecode(b"caf\xe9.png")
+    shutil.copy(photos / "eileen.png", path)
+    assert facetrail("people", "not", "Ada", path).returncode == 0
+    (negative,) = gallery.negatives(ada)
+    assert negative.source == "caf\N{REPLACEMENT CHARACTER}.png"
+
+
+def test_what_would_steer_a_terminal_is_not_shown(
+    facetrail: Run, gallery: Gallery, photo: PhotoOf, encoder: Encoder
+) -> None:
+    odd = msgspec.structs.replace(photo(0), source="\x1b[2J0.jpg")
+    gallery.enrol("Ada", [odd], encoder=encoder.id)
+    gallery.describe("Ada", notes="\x1b[31mred\nsecond line " + "x" * 1500)
+    done = facetrail("people", "show", "Ada")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout
+    assert "  notes: \ufffd[31mred\n    second line " + "x" * 1500 + "\n" in done.stdout
+    assert done.stdout.endswith("  \ufffd[2J0.jpg\n")
 
 
 def test_somebody_is_enrolled_by_an_event(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -14,8 +15,10 @@ from pathlib import Path
 import pytest
 import redis
 
+from facetrail.cli.people_export import fill
 from facetrail.store import Keys
 from index.gallery import Gallery
+from index.transfer.sealed import Unsealing
 from tests.cli.conftest import COMMAND, Run
 from tests.index.exports import (
     CALIBRATION,
@@ -129,7 +132,7 @@ def test_an_encrypted_file_opens_by_its_passphrase_alone(
 
     # I expect one sentence for another passphrase, for none and for an empty one
     for words, sentence in (
-        ("another", f"{path} can't be opened: the passphrase is another, or the file is damaged"),
+        ("another", f"{path} can't be opened: the passphrase is another, the file is damaged, or"),
         ("", "an empty passphrase protects nothing"),
         (None, "there is no terminal to ask for the passphrase: set FACETRAIL_PASSPHRASE"),
     ):
@@ -296,6 +299,44 @@ def test_an_empty_gallery_is_not_exported(
     assert done.returncode == 1
     assert done.stderr == "facetrail: nobody is enrolled, so there is nothing to export\n"
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("words", [None, WORDS])
+def test_a_file_that_is_filled_anew_holds_nothing_of_before(
+    tmp_path: Path, words: str | None
+) -> None:
+    lines = [b"line %d\n" % i for i in range(10)]
+    with (tmp_path / "people").open("w+b") as file:
+        fill(file, iter([b"of before\n"] * 10_000), words)
+        fill(file, iter(lines), words)
+        file.seek(0)
+        found = io.BytesIO()
+        if words is None:
+            found.write(file.read())
+        else:
+            Unsealing("people", file, words).read(found.write)
+    assert found.getvalue() == b"".join(lines)
+
+
+def test_a_file_of_a_strange_name_is_told_of_in_one_line(
+    facetrail: Run, gallery: Gallery, client: redis.Redis, tmp_path: Path
+) -> None:
+    path = os.fsdecode(bytes(tmp_path) + b"/a\xff\nb\x1b[2J")
+    told = f"{tmp_path}/a\ufffd\ufffdb\ufffd[2J"
+    done = facetrail("people", "export", path)
+    assert done.stdout == f"3 people with 5 photos are in {told}\n"
+    done = facetrail("people", "export", path)
+    assert done.stderr.startswith(f"facetrail: {told} is there already: ")
+    assert done.stderr.count("\n") == 1
+    done = facetrail("people", "export", path, "--force", "--json")
+    assert json.loads(done.stdout)["file"] == told
+
+    done = facetrail("people", "import", path)
+    assert done.stderr.startswith(f"facetrail: nobody was imported, since 3 of {told} are ")
+    assert done.stderr.count("\n") == 1
+    client.flushdb()
+    done = facetrail("people", "import", path, "--json")
+    assert json.loads(done.stdout)["file"] == told
 
 
 def test_what_cant_be_imported_is_one_sentence(

@@ -17,6 +17,7 @@ from facetrail.store import Keys
 from facetrail.trail import events_of, visits
 from index.gallery import Gallery
 from index.photo import Photo
+from index.unfinished import Unfinished
 from tests.cli.conftest import Run
 from tests.cli.seen import CHIPS, Street, unit
 
@@ -99,6 +100,28 @@ def test_an_exit_whose_enter_the_stream_has_no_more_is_a_visit_still(
     street.client.xtrim(street.keys.events, maxlen=1, approximate=False)
     ((visit),) = way(settings, capsys, "Ada")
     assert visit["entered_at"] is None and visit["left_at"] is not None
+
+
+def test_a_visit_whose_events_the_stream_has_no_more_is_told_by_its_sighting(
+    street: Street, settings: Settings, ada: Person, capsys: Capture
+) -> None:
+    street.passes("yard", unit(0), person=ada, ago_s=60)
+    street.passes("lobby", unit(0), person=ada, ago_s=20)
+    street.client.xtrim(street.keys.events, maxlen=2, approximate=False)
+    one, two = way(settings, capsys, "Ada")
+    assert (one["camera"], two["camera"]) == ("yard", "lobby")
+    assert one["left_at"] is not None and one["seconds"] == CHIPS + 4
+
+
+def test_a_stranger_s_way_is_the_person_s_whom_theirs_was_merged_into(
+    street: Street, settings: Settings, gallery: Gallery, ada: Person, capsys: Capture
+) -> None:
+    stranger = str(street.passes("yard", unit(1), ago_s=60).unknown)
+    named_stranger(gallery, stranger, "Ben")
+    gallery.merge("Ben", "Ada")
+    Unfinished(gallery).finish()
+    ((visit),) = way(settings, capsys, stranger)
+    assert [visit] == way(settings, capsys, "Ada")
 
 
 def test_the_command_prints_lines(facetrail: Run, street: Street, ada: Person) -> None:

@@ -13,7 +13,8 @@ from PIL import Image
 
 from facetrail import sightings
 from facetrail.cli import unknowns
-from facetrail.cli.contact_sheet import Row, contact_sheet
+from facetrail.cli.contact_sheet import GAP, HEAD, SIDE, Row, contact_sheet
+from facetrail.cli.draw import GROUND
 from facetrail.cli.unknowns_name import MOST_PHOTOS, named_stranger
 from facetrail.errors import BadSettings, EncoderMismatch, GalleryError, NoSuchPerson
 from facetrail.events import Person
@@ -95,9 +96,35 @@ def test_nobody_is_an_empty_list(
     assert (tmp_path / "sheet.png").exists()
 
 
-def test_a_picture_that_is_cut_or_gone_leaves_its_place_empty() -> None:
-    sheet = contact_sheet([Row("unknown-7f3a", "seen", [jpeg()[:300], b""]), Row("b", "", [])])
-    assert sheet.height > 2 * 176
+def tile(sheet: Image.Image, row: int, place: int) -> np.ndarray:  # type: ignore[type-arg]
+    """The pixels of a picture's place, uint8 `(SIDE, SIDE, 3)`."""
+    left, top = GAP + place * (SIDE + GAP), GAP + row * (HEAD + SIDE + GAP) + HEAD
+    return np.asarray(sheet)[top : top + SIDE, left : left + SIDE]
+
+
+def test_a_picture_that_is_cut_leaves_its_place_empty_and_the_others_in_theirs() -> None:
+    whole = jpeg()
+    cut = [whole[:300], whole[: len(whole) // 2], b"", b"no picture"]
+    sheet = contact_sheet([Row("unknown-7f3a", "seen", [*cut, whole]), Row("b", "", [whole])])
+    for place in range(len(cut)):
+        assert (tile(sheet, 0, place) == GROUND).all(), place
+    assert tile(sheet, 0, len(cut)).std() > 20
+    assert tile(sheet, 1, 0).std() > 20
+
+
+def test_a_picture_that_is_gone_is_left_out(
+    street: Street, settings: Settings, client: redis.Redis, keys: Keys, tmp_path: Path
+) -> None:
+    # Given a stranger seen twice, of whom one picture is kept no more
+    gone = street.passes("lobby", unit(0), jpeg=jpeg())
+    street.passes("yard", unit(0), jpeg=jpeg())
+    assert client.delete(keys.snapshot(str(gone.snapshot))) == 1
+
+    show(settings, save_to=tmp_path / "them.png")
+
+    with Image.open(tmp_path / "them.png") as sheet:
+        assert tile(sheet, 0, 0).std() > 20
+        assert (tile(sheet, 0, 1) == GROUND).all()
 
 
 @pytest.mark.parametrize(
@@ -136,7 +163,8 @@ def test_a_stranger_who_gets_a_name_is_enrolled_and_their_past_is_the_person_s(
     photos = gallery.photos(person.id)
     assert {photo.encoding for photo in photos} == {unit(0).tobytes()}
     assert all(photo.chip.startswith(b"chip ") for photo in photos)
-    assert {photo.source for photo in photos} <= {str(event.snapshot) for event in enters}
+    tracks = {f"{event.camera}/{event.stream_epoch}/{event.track}" for event in enters}
+    assert {photo.source for photo in photos} <= tracks
     assert gallery.encoder == ENCODER
 
     # and all that was seen to be hers, and the other to stay
@@ -221,9 +249,10 @@ def test_a_bad_name_is_refused_before_anything_is_changed(street: Street, galler
 def test_one_person_s_sightings_can_be_handed_to_another(
     street: Street, client: redis.Redis, keys: Keys
 ) -> None:
-    for number, person in enumerate((Person(id="a0", name="Ada"), Person(id="b0", name="Ben"))):
+    ben = Person(id="b0", name="Ben")
+    for number, person in enumerate((Person(id="a0", name="Ada"), ben)):
         street.passes("lobby", unit(number), person=person)
-    assert hand_over(client, keys, "a0", "b0") == 1
+    assert hand_over(client, keys, "a0", ben) == 1
     assert {kept.sighting.person for kept in of(client, keys, "b0")} == {"b0"}
     assert of(client, keys, "a0") == [] and not client.exists(keys.seen("a0"))
     assert len(list(events_of(client, keys, "b0"))) == 4

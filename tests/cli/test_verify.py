@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -50,11 +51,12 @@ def test_two_people_are_not_the_same_which_is_an_answer(
 def test_one_person_in_two_photos_is_the_same(
     settings: Settings, photos: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    # Given a photo and a smaller copy that is mirrored
-    other = tmp_path / "mirrored.jpg"
+    # Given a photo and a smaller copy that is mirrored, whose name is no UTF-8
+    other = tmp_path / os.fsdecode(b"\xff.jpg")
     picture = cv2.imread(str(photos / "grace.jpg"))
     assert picture is not None
-    cv2.imwrite(str(other), cv2.flip(cv2.resize(picture, None, fx=0.8, fy=0.8), 1))
+    mirrored = cv2.flip(cv2.resize(picture, None, fx=0.8, fy=0.8), 1)
+    other.write_bytes(cv2.imencode(".jpg", mirrored)[1].tobytes())
     paths = (photos / "grace.jpg", other)
 
     verify.run(settings, paths, threshold=None, save_to=None, as_json=True)
@@ -62,7 +64,7 @@ def test_one_person_in_two_photos_is_the_same(
     found = json.loads(capsys.readouterr().out)
     assert found["same"] and 0 < found["distance"] <= found["threshold"] == 0.36
     assert found["similarity"] == pytest.approx(1 - found["distance"] ** 2 / 2, abs=1e-3)
-    assert found["photos"] == [str(path) for path in paths]
+    assert found["photos"] == [str(paths[0]), str(tmp_path / "\N{REPLACEMENT CHARACTER}.jpg")]
     assert [len(box) for box in found["boxes"]] == [4, 4]
     assert found["boxes"][0][3] > found["boxes"][1][3]
 

@@ -9,14 +9,14 @@ import numpy as np
 import redis
 
 from index.calibration import Calibration
-from index.export_file import Export
-from index.export_lines import End, Head, line_of, person_line, photo_line
 from index.gallery import Gallery
-from index.import_file import ImportFile
-from index.importing import Imported, check, import_people
 from index.person import new_person
 from index.photo import Photo
 from index.reader import GalleryReader
+from index.transfer.export_file import Export
+from index.transfer.export_lines import End, Head, line_of, person_line, photo_line
+from index.transfer.import_file import ImportFile
+from index.transfer.importing import Imported, check, import_people
 from ingest.faces.jpeg import jpeg
 
 ENCODER = "dlib_resnet@55533b28"

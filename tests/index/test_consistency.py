@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from facetrail.wire import Encodings
-from index.consistency import Doubt, doubts, farthest
-from index.known_people import Similar
+from index.photos import consistency
+from index.photos.consistency import Doubt, doubts, farthest
+from index.photos.known_people import Similar
 from index.rows import NOBODY
 
 LIMIT = 0.5
@@ -54,6 +57,33 @@ def test_photos_near_to_another_of_the_person_are_consistent(
     assert judged(at(*given), at(*enrolled)) == expected
 
 
+@pytest.mark.parametrize("enrolled", [0, 2000])
+def test_thousands_of_photos_of_one_person_take_no_memory_for_each_pair(enrolled: int) -> None:
+    # Given 4000 photos, each near to the next, and one of somebody else
+    given = at(*np.linspace(0, 90, 4000 - enrolled), 180)
+    before = at(*np.linspace(0, 90, enrolled)) if enrolled else NOBODY
+    tracemalloc.start()
+    try:
+        found = judged(given, before)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found == [None] * (len(given) - 1) + [INCONSISTENT]
+    assert most < 40e6  # all distances at once would take 64 MB, and their signs 16 more
+
+
+@pytest.mark.parametrize("enrolled", [(), (0, 5, 200)])
+def test_blocks_make_no_difference(
+    enrolled: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, before = at(90, 20, 100, 40, 60, 15, 190), at(*enrolled)
+    others = [None, ben(0.1), None, None, ben(0.2), None, None]
+    whole = reasons(doubts(given, before, others, limit=LIMIT))
+    assert set(whole) == {None, INCONSISTENT, SIMILAR}
+    monkeypatch.setattr(consistency, "BLOCK", 2)
+    assert reasons(doubts(given, before, others, limit=LIMIT)) == whole
+
+
 def test_a_doubt_says_how_far_it_is_and_how_far_it_may_be() -> None:
     _, doubt = doubts(at(0, 60), NOBODY, [None, None], limit=LIMIT)
     assert doubt is not None
@@ -72,6 +102,14 @@ def test_whoever_is_nearer_to_somebody_else_looks_like_them() -> None:
     (doubt, _) = doubts(given, NOBODY, [nearer, None], limit=LIMIT)
     assert doubt is not None
     assert (doubt.value, doubt.limit, doubt.other) == (0.2, 0.4, nearer)
+
+
+def test_a_little_nearer_to_somebody_else_than_to_another_photo_is_still_theirs() -> None:
+    # Given photos about 0.35 apart, one of them nearer to Ben, whose threshold is 0.4
+    given = at(0, 20)
+    for distance, expected in ((0.28, None), (0.26, SIMILAR)):
+        found = doubts(given, NOBODY, [ben(distance), None], limit=LIMIT)
+        assert reasons(found) == [expected, None]
 
 
 def test_with_no_other_photo_nobody_looks_like_somebody_else() -> None:

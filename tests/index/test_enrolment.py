@@ -16,11 +16,13 @@ from PIL import Image
 
 from facetrail.errors import EncoderMismatch, GalleryError
 from facetrail.settings import Settings
+from facetrail.store import Keys
 from facetrail.wire import Chips, Encoder, Encodings, Quality
 from index.enrolment import REASONS, Enroller, Enrolment, Rejected, Work
 from index.gallery import Gallery
-from index.photo_source import AlignedChip
-from index.portrait import decoded, portrait
+from index.person import EnrolledPerson
+from index.photos.photo_source import AlignedChip
+from index.photos.portrait import decoded, portrait
 from ingest.faces.face import Detector, Face, Picture
 from ingest.faces.jpeg import jpeg
 
@@ -204,6 +206,9 @@ def test_the_same_photo_is_taken_once(
     # I expect it to be taken once, and the owner to be named
     assert first.accepted == (str(path),)
     assert reasons(first) == ["duplicate_photo", "duplicate_photo"]
+    assert [rejected.own for rejected in first.rejected] == [False, False]
+    assert f"{copy} is the same photo as {path}" in first.rejected[0].sentence
+    assert [rejected.own for rejected in (*again.rejected, *other.rejected)] == [True, False]
     assert reasons(again) == reasons(other) == ["duplicate_photo"]
     assert "enrolled already, for Grace" in other.rejected[0].sentence
     assert (again.person, other.person) == (None, None)
@@ -459,15 +464,45 @@ def test_two_who_enrol_one_person_at_once_make_one_person(
     for thread in threads:
         thread.join(60)
 
-    # I expect one Grace with all three photos, and the loser to hear why one was not taken
+    # I expect one Grace with all three photos, and both to hear that theirs are hers
     (grace,) = gallery.people()
     assert sorted(photo.source for photo in gallery.photos(grace.id)) == [
         "0.png",
         "1.png",
         "shared.png",
     ]
-    assert sorted(reason for one in found for reason in reasons(one)) == ["duplicate_photo"]
-    assert sorted(len(one.accepted) for one in found) == [1, 2]
+    assert [len(one.accepted) for one in found] == [2, 2]
+
+
+def test_somebody_removed_while_they_are_enrolled_does_not_end_the_run(
+    client: redis.Redis,
+    keys: Keys,
+    detector: Detector,
+    encoder: Encoder,
+    write: Write,
+    hopper: Picture,
+    astronaut: Picture,
+) -> None:
+    # Given somebody who removes Grace as soon as she is there
+    class Raced(Gallery):
+        def person(self, person_id: str) -> EnrolledPerson:
+            if super().person(person_id).name == "Grace":
+                Gallery(client, keys).remove("Grace")
+            return super().person(person_id)
+
+    gallery = Raced(client, keys)
+    text = write("black.png", np.zeros((64, 64, 3), np.uint8))
+    people = [
+        Work("Grace", [write("grace.png", hopper), text]),
+        Work("Eileen", [write("eileen.png", astronaut)]),
+    ]
+
+    # If both are enrolled, I expect the other to be there, and it to be said of her
+    grace, eileen = Enroller(gallery, detector, encoder, min_face=40).enrol_all(people)
+    assert (grace.person, grace.accepted, grace.removed) == (None, (), True)
+    assert reasons(grace) == ["no_face"]
+    assert (len(eileen.accepted), eileen.removed) == (1, False)
+    assert [person.name for person in gallery.people()] == ["Eileen"]
 
 
 class SharedDetector:

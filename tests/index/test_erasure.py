@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
+import cv2
 import msgspec
 import numpy as np
 import pytest
@@ -14,14 +16,18 @@ from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.erasure import erase
 from facetrail.errors import NoSuchPerson
 from facetrail.events import replay
-from facetrail.redis_files import files_of, found_in
+from facetrail.redis_files import files_of, found_in, is_writing
+from facetrail.sightings import Sighting, is_stranger, of
+from facetrail.snapshots import Snapshot
 from facetrail.store import Keys, connect
+from facetrail.wire import Quality
 from index import rows as searched
+from index.copies import copies_of
 from index.erasure import Eraser
 from index.gallery import Gallery
 from index.photo import Photo
 from index.replica import Replica
-from index.traces import traces_of
+from index.traces import Trace, traces_of
 
 ENCODER = "dlib_resnet@55533b28"
 PhotoOf = Callable[[int], Photo]
@@ -55,9 +61,11 @@ def test_nothing_is_left_in_redis_its_files_or_a_worker(
     follower.start()
     files = files_of(own.client)
     assert files is not None
-    data = [trace.data for trace in traces_of(own, ada) if trace.kind == "encoding"]
+    data = [
+        trace for trace in traces_of(own, ada, copies_of(own, [ada])) if trace.kind == "encoding"
+    ]
     assert len(data) == 3
-    assert any(found_in(file, data) for file in files)
+    assert any(found_in(file, [trace.data for trace in data]) for file in files)
 
     # If she is removed
     eraser = Eraser(own)
@@ -71,8 +79,9 @@ def test_nothing_is_left_in_redis_its_files_or_a_worker(
     assert proof.workers == ["one"]
     assert proof.files
     on_disk = b"".join(file.read_bytes() for file in files_of(own.client) or [])
-    for encoding in data:
-        assert encoding not in on_disk
+    assert not any(piece in on_disk for trace in data for piece in trace.pieces)
+    others = Trace("encoding", photo(7).encoding)  # packed or not, it is seen
+    assert any(piece in on_disk for piece in others.pieces)
     rows = np.concatenate([part.rows.encodings for part in replica.view.index._parts])
     for number in (100, 101, 102):
         assert not np.any(np.all(np.isclose(rows, photo(number).numbers, atol=1e-2), axis=1))
@@ -118,18 +127,167 @@ def test_all_are_erased_or_nobody(own: Gallery, photo: PhotoOf) -> None:
     assert own.named("Ada")
 
 
-def test_what_was_begun_and_not_ended_is_ended(gallery: Gallery, photo: PhotoOf) -> None:
-    # Given a removal that was killed after its first half
-    ada = gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
-    client, keys = gallery.client, gallery.keys
-    sequence = client.xadd(keys.events, {"event": _event(ada.id, None)})
-    client.zadd(keys.seen(ada.id), {sequence: 1})
-    gallery.remove("Ada")
+def test_a_photo_of_one_that_does_not_show_another_goes_with_whom_it_shows(
+    own: Gallery, photo: PhotoOf
+) -> None:
+    # Given Ada, for whom Ben was taken: her photo says that this is not him
+    ada = own.enrol("Ada", [photo(1), photo(2)], encoder=ENCODER)
+    ben = own.enrol("Ben", [photo(3)], encoder=ENCODER)
+    own.rule_out("Ben", [photo(1), photo(4)], encoder=ENCODER)
+    replica = Replica(own.client, own.keys, worker="one", encoder=ENCODER)
+    replica.load()
 
-    assert Eraser(gallery).finish().events == 1
-    assert client.xlen(keys.events) == 0
-    assert not client.exists(keys.gallery_erasing)
-    assert Eraser(gallery).finish().events == 0
+    # If he is removed, her photo is hers, and the proof knows that
+    eraser = Eraser(own)
+    copy = own.photos(ada.id)
+    erasure = eraser.erase(["Ben"])
+    replica.step(block_ms=1)
+    assert eraser.proof(erasure).holds
+    assert own.photos(ada.id) == copy
+
+    # If he is there again, and she is removed, it goes from his, too
+    ben = own.enrol("Ben", [photo(3)], encoder=ENCODER)
+    own.rule_out("Ben", [photo(1), photo(4)], encoder=ENCODER)
+    replica.step(block_ms=1)
+    erasure = eraser.erase(["Ada"])
+    replica.step(block_ms=1)
+    assert eraser.proof(erasure).holds
+    assert [one.encoding for one in own.negatives(ben.id)] == [photo(4).encoding]
+    assert len(replica.view.negatives[ben.id]) == 1
+
+
+def seen_as(own: Gallery, owner: str, photo: Photo, track: int = 1) -> str:
+    """A sighting of somebody with that encoding and picture; its name."""
+    name = f"lobby/1/{track}/{'unknown' if is_stranger(owner) else owner}"
+    sighting = Sighting(
+        person=None if is_stranger(owner) else owner,
+        stranger=owner if is_stranger(owner) else None,
+        name=name,
+        first_at="",
+        last_at="",
+        snapshot=name,
+        camera="lobby",
+        stream_epoch=1,
+        track=track,
+        threshold=1.0,
+        quality=Quality(height=90, sharpness=300, yaw=0, score=0.5),
+        encoder=ENCODER,
+    )
+    client, keys = own.client, own.keys
+    client.hset(keys.sightings, name, msgspec.json.encode(sighting))
+    client.hset(keys.sighting_encodings, name, photo.encoding)
+    client.zadd(keys.sighting_ends, {name: 9e12})
+    client.zadd(keys.sightings_of(owner), {name: 1})
+    client.set(keys.snapshot(name), msgspec.msgpack.encode(Snapshot(photo.chip, b"")))
+    return name
+
+
+def test_a_sighting_of_another_that_a_photo_was_made_of_goes_with_whom_it_shows(
+    own: Gallery, photo: PhotoOf
+) -> None:
+    # Given Ben, enrolled by what was taken for a stranger, and for Ada, who was told so
+    stranger = "unknown-7f3a"
+    ada = own.enrol("Ada", [photo(1)], encoder=ENCODER)
+    seen_as(own, stranger, photo(2))
+    seen_as(own, ada.id, photo(3), track=2)
+    seen_as(own, ada.id, photo(1), track=3)
+    own.enrol("Ben", [photo(2), photo(3)], encoder=ENCODER)
+    own.rule_out("Ada", [photo(3)], encoder=ENCODER)
+
+    eraser = Eraser(own)
+    erasure = eraser.erase(["Ben"])
+
+    assert eraser.proof(erasure).found == []
+    assert of(own.client, own.keys, stranger) == [] and own.negatives(ada.id) == []
+    assert [kept.sighting.track for kept in of(own.client, own.keys, ada.id)] == [3]
+
+
+def test_what_others_keep_is_no_trace_of_whom_it_was_taken_for(
+    own: Gallery, photo: PhotoOf
+) -> None:
+    # Given Ben, who was taken for Ada, and is enrolled by that; and one of him that is not her
+    ada = own.enrol("Ada", [photo(1)], encoder=ENCODER)
+    seen_as(own, ada.id, photo(3))
+    ben = own.enrol("Ben", [photo(3)], encoder=ENCODER)
+    seen_as(own, ben.id, photo(4), track=2)
+    own.rule_out("Ada", [photo(4)], encoder=ENCODER)
+
+    eraser = Eraser(own)
+    erasure = eraser.erase(["Ada"])
+
+    assert eraser.proof(erasure).found == []
+    assert len(own.photos(ben.id)) == len(of(own.client, own.keys, ben.id)) == 1
+
+
+def test_a_chip_is_found_in_a_file_that_redis_packs(own: Gallery, photo: PhotoOf) -> None:
+    # Given chips whose heads are alike, as real ones are
+    chips = [encoded(number) for number in range(40)]
+    for number, chip in enumerate(chips):
+        one = msgspec.structs.replace(photo(number), chip=chip)
+        own.enrol(f"Person {number}", [one], encoder=ENCODER)
+    own.enrol("Ada", [msgspec.structs.replace(photo(99), chip=encoded(99))], encoder=ENCODER)
+    own.client.bgrewriteaof()
+    eraser = Eraser(own)
+    eraser._wait(lambda: not is_writing(own.client))
+    files = files_of(own.client) or []
+
+    def on_disk(chip: bytes) -> bool:
+        return any(found_in(file, Trace("chip", chip).pieces) for file in files)
+
+    assert all(on_disk(chip) for chip in (*chips, encoded(99)))
+    assert not on_disk(encoded(100))
+    assert not any(chips[0] in file.read_bytes() for file in files)  # else this shows nothing
+
+    assert eraser.proof(eraser.erase(["Ada"])).holds
+    files = files_of(own.client) or []
+    assert on_disk(chips[0]) and not on_disk(encoded(99))
+
+
+def encoded(seed: int) -> bytes:
+    """A JPEG of blurred noise, below which it is black."""
+    noise = np.random.default_rng(seed).integers(0, 256, (112, 112, 3), dtype=np.uint8)
+    noise[80:] = 0
+    return cv2.imencode(".jpg", cv2.GaussianBlur(noise, (0, 0), 2))[1].tobytes()
+
+
+@pytest.mark.parametrize("left", [b"", b"\x01" * 100])
+def test_somebody_whose_record_is_cut_can_be_removed(
+    own: Gallery, photo: PhotoOf, left: bytes
+) -> None:
+    own.enrol("Ada", [photo(1)], encoder=ENCODER)
+    rows = own.keys.gallery_rows(f"{ENCODER}:0")
+    own.client.set(rows, left) if left else own.client.delete(rows)
+    eraser = Eraser(own)
+    assert eraser.proof(eraser.erase(["Ada"])).found == []
+    assert own.people() == []
+
+
+def test_a_vote_that_is_spoiled_keeps_nobody(own: Gallery, photo: PhotoOf) -> None:
+    own.enrol("Ada", [photo(1)], encoder=ENCODER)
+    own.client.set(own.keys.vote("lobby/1/1"), "no hash")
+    own.client.zadd(own.keys.open_tracks, {"lobby/1/1": 1})
+    Eraser(own).erase(["Ada"])
+    assert not own.client.exists(own.keys.gallery_erasing)
+
+
+def test_who_is_removed_by_another_meanwhile_is_passed_over(
+    own: Gallery, photo: PhotoOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, name in enumerate(("Ada", "Ben")):
+        own.enrol(name, [photo(number)], encoder=ENCODER)
+    other = Gallery(own.client, own.keys)
+    remove = own.remove_id
+
+    def overtaken(person_id: str, **copies: Any) -> object:
+        if any(person.id == ben.id for person in own.people()):
+            other.remove_id(ben.id)
+        return remove(person_id, **copies)
+
+    ben = own.named("Ben")
+    monkeypatch.setattr(own, "remove_id", overtaken)
+    erasure = Eraser(own).erase(["Ada", "Ben"])
+    assert {person.name for person in erasure.people} == {"Ada", "Ben"}
+    assert own.people() == [] and not own.client.exists(own.keys.gallery_erasing)
 
 
 def _event(person: str | None, runner_up: str | None) -> bytes:
@@ -231,6 +389,7 @@ def test_an_open_vote_forgets_who_was_erased(client: redis.Redis, keys: Keys) ->
         b"state",
         b"hushed",
     }
+    assert left[b"person"] == b""
     assert left[f"runner_up:{other}".encode()] == b"null"
     assert not client.exists(keys.snapshot(f"{track}/{one}"))
     assert client.exists(keys.erased(one))

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import tracemalloc
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,11 @@ import redis
 
 from facetrail.errors import GalleryError
 from facetrail.store import Keys
-from index.export_file import Export
 from index.gallery import Gallery
 from index.photo import Photo
 from index.re_encode import ReEncoding
 from index.replica import Replica
+from index.transfer.export_file import TRIES, Export
 from tests.index.exports import (
     CALIBRATION,
     ENCODER,
@@ -90,8 +91,9 @@ def test_an_empty_redis_takes_the_calibration_too(
     gallery.remove("Ada Straße")
     assert [person.name for person in gallery.people()] == ["Cleo"]
     gallery.remove("Cleo")
-    left = {keys.gallery_log, keys.gallery_erasing, keys.encoder(ENCODER)}
-    assert {key.decode() for key in client.scan_iter()} == left
+    begun = {keys.gallery_erasing, keys.gallery_merging, keys.gallery_unwritten}
+    left = {key.decode() for key in client.scan_iter()} - begun
+    assert left == {keys.gallery_log, keys.encoder(ENCODER)}
 
 
 def test_another_program_can_read_it_by_its_document(gallery: Gallery, tmp_path: Path) -> None:
@@ -156,6 +158,137 @@ def test_whoever_is_removed_meanwhile_is_left_out_whole(
     assert gone.name not in {person.name for person in gallery.people()}
 
 
+def _merge_into_unread(gallery: Gallery) -> None:
+    """A photo that is in the file comes again, with somebody else."""
+    gallery.merge(named_by_order(gallery)[0], into=named_by_order(gallery)[-1])
+
+
+def _merge_into_read(gallery: Gallery) -> None:
+    """A photo that is not yet in the file would be lost."""
+    gallery.merge(named_by_order(gallery)[-1], into=named_by_order(gallery)[0])
+
+
+def _split(gallery: Gallery) -> None:
+    first = gallery.named(named_by_order(gallery)[0])
+    gallery.split(first.name, [gallery.photos(first.id)[0].digest], "Somebody new")
+
+
+def _take_the_name(gallery: Gallery) -> None:
+    first, *_, last = named_by_order(gallery)
+    gallery.describe(first, name="Somebody new")
+    gallery.describe(last, name=first)
+
+
+def _remove_one_who_is_in_it(gallery: Gallery) -> None:
+    gallery.remove(named_by_order(gallery)[0])
+
+
+def _enrol_their_photo_again(gallery: Gallery) -> None:
+    first, *_, last = named_by_order(gallery)
+    photos = gallery.photos(gallery.named(first).id)
+    gallery.remove(first)
+    gallery.enrol(last, photos, encoder=ENCODER)
+
+
+def _lose_the_log(gallery: Gallery) -> None:
+    """Who was merged can't be told from what is left of it."""
+    _merge_into_read(gallery)
+    gallery.client.delete(gallery.keys.gallery_log)
+    gallery.describe(named_by_order(gallery)[0], notes="changed")
+
+
+def named_by_order(gallery: Gallery) -> list[str]:
+    """Everyone's name, in the order of an export."""
+    return [person.name for person in sorted(gallery.people(), key=lambda person: person.id)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _merge_into_unread,
+        _merge_into_read,
+        _split,
+        _take_the_name,
+        _remove_one_who_is_in_it,
+        _enrol_their_photo_again,
+        _lose_the_log,
+    ],
+)
+def test_what_moves_while_it_is_read_is_in_the_file_once(
+    gallery: Gallery, client: redis.Redis, tmp_path: Path, change: Callable[[Gallery], None]
+) -> None:
+    # Given an export of more people than are read at once, whose gallery changes when it has begun
+    enrol_many(gallery, 50, photos=2)
+    export, files = Export(gallery), list[bytes]()
+
+    def fill(lines: Iterator[bytes]) -> None:
+        begun = [next(lines) for _ in range(3)]
+        if not files:
+            change(gallery)
+        files.append(b"".join(begun))
+        files[-1] += b"".join(lines)
+
+    # I expect it to be begun anew, and the file to be the gallery as it is then
+    export.write(fill)
+    assert len(files) == 2
+    before = everyone(gallery)
+    assert (export.people, export.photos) == (len(before), gallery.count_encodings())
+    (tmp_path / "people").write_bytes(files[-1])
+    client.flushdb()
+    imported(tmp_path / "people", gallery)
+    assert everyone(gallery) == before
+
+
+def test_changes_that_fit_do_not_begin_it_anew(gallery: Gallery, tmp_path: Path) -> None:
+    # Given people who get photos, notes and company while they are exported
+    enrol_many(gallery, 50)
+    files: list[list[bytes]] = []
+
+    def fill(lines: Iterator[bytes]) -> None:
+        files.append([next(lines) for _ in range(3)])
+        for name in (named_by_order(gallery)[0], named_by_order(gallery)[-1], "Somebody new"):
+            gallery.enrol(
+                name, [real_photo(len(name) + gallery.count_encodings())], encoder=ENCODER
+            )
+            gallery.describe(name, notes="changed")
+        files[-1] += lines
+
+    Export(gallery).write(fill)
+    assert len(files) == 1
+    (tmp_path / "people").write_bytes(b"".join(files[0]))
+    gallery.client.flushdb()
+    imported(tmp_path / "people", gallery)
+    assert len(gallery.people()) == 50
+
+
+def test_people_who_are_merged_whenever_they_are_read_are_not_exported(gallery: Gallery) -> None:
+    enrol_many(gallery, 50)
+    tries: list[None] = []
+
+    def fill(lines: Iterator[bytes]) -> None:
+        tries.append(None)
+        next(lines)
+        _merge_into_read(gallery)
+        list(lines)
+
+    with pytest.raises(GalleryError, match="were merged, .* export them again when nobody does"):
+        Export(gallery).write(fill)
+    assert len(tries) == TRIES
+
+
+def test_what_cant_be_exported_is_not_tried_again_for_nothing(gallery: Gallery) -> None:
+    gallery.enrol("Ada", [real_photo(1, chip=b"no chip")], encoder=ENCODER)
+    tries: list[None] = []
+
+    def fill(lines: Iterator[bytes]) -> None:
+        tries.append(None)
+        list(lines)
+
+    with pytest.raises(GalleryError, match="Ada can't be exported"):
+        Export(gallery).write(fill)
+    assert len(tries) == 1
+
+
 class Other:
     """An encoder of another id."""
 
@@ -174,6 +307,11 @@ def test_a_gallery_that_moves_to_another_encoder_meanwhile_is_not_exported_in_tw
     ReEncoding(gallery, Other()).run()
     with pytest.raises(GalleryError, match="moved from dlib_resnet@55533b28 to retail0095@580937"):
         list(lines)
+
+    # and another try to export all of it, by the new one
+    export, files = Export(gallery), list[bytes]()
+    export.write(lambda lines: files.extend(lines))
+    assert export.encoder == Other.id and Other.id.encode() in files[0]
 
 
 @pytest.mark.parametrize(

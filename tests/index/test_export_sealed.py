@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import io
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -16,11 +18,11 @@ import redis
 from pyrage import passphrase, x25519
 
 from facetrail.errors import BadExport, GalleryError
-from index.export_file import Export
 from index.gallery import Gallery
-from index.import_file import ImportFile, Reading
-from index.importing import check, import_people
-from index.sealed import BEGIN, END, Unsealing, seal
+from index.transfer.export_file import Export
+from index.transfer.import_file import ImportFile, Reading
+from index.transfer.importing import check, import_people
+from index.transfer.sealed import BEGIN, END, Unsealing, seal
 from tests.index.exports import ENCODER, enrol_three, everyone, everything, real_photo
 
 WORDS = "correct horse battery staple"
@@ -57,7 +59,7 @@ def test_a_sealed_gallery_comes_back_and_shows_nothing_of_itself(
     assert WORDS.encode() not in data
 
     # and a wrong passphrase to open nothing
-    with pytest.raises(BadExport, match="people can't be opened: the passphrase is another, or"):
+    with pytest.raises(BadExport, match="people can't be opened: the passphrase is another, the"):
         ImportFile(path, lambda: "correct horse battery")
     assert everything(client) == {}
 
@@ -122,8 +124,17 @@ def test_a_key_that_is_altered_is_refused(sealed: bytes) -> None:
     for place in (len(BEGIN) + 5, len(BEGIN) + 150, sealed.index(END) - 10):
         altered = bytearray(sealed)
         altered[place] ^= 1
-        with pytest.raises(BadExport, match="the passphrase is another, or the file is damaged"):
+        with pytest.raises(BadExport, match="the passphrase is another, the file is damaged"):
             Unsealing("people", io.BytesIO(bytes(altered)), WORDS)
+
+
+def test_a_key_that_would_take_hours_to_open_is_refused_at_once(sealed: bytes) -> None:
+    # Given a key that is sealed with 2^30 times the least work
+    armour = sealed[len(BEGIN) : sealed.index(END)]
+    dear = re.sub(rb"(-> scrypt \S+) \d+", rb"\1 30", base64.b64decode(armour), count=1)
+    data = BEGIN + base64.encodebytes(dear) + END
+    with pytest.raises(BadExport, match="or a much faster machine sealed it"):
+        Unsealing("people", io.BytesIO(data), WORDS)
 
 
 @pytest.mark.parametrize("held", [b"no key", b"\xff\xfe"])

@@ -210,10 +210,11 @@ def test_slots_are_used_again_and_strings_grow(
     assert encoded(gallery) == in_truth(gallery)
     assert gallery.count_slots() == slots == 60
 
-    # and the last one removed to leave nothing but the log, and who is to be erased elsewhere
+    # and the last one removed to leave nothing but the log, and what is to be erased elsewhere
     for person in gallery.people():
         gallery.remove(person.name)
-    left = {keys.gallery_log.encode(), keys.gallery_erasing.encode()}
+    noted = (keys.gallery_log, keys.gallery_erasing, keys.gallery_unwritten)
+    left = {key.encode() for key in noted}
     assert set(client.keys()) == left
 
 

@@ -17,11 +17,11 @@ import pytest
 import redis
 
 from facetrail.errors import BadExport, EncoderMismatch, GalleryError
-from index.export_lines import MOST_LINE
 from index.gallery import Gallery
-from index.import_file import ImportFile
-from index.importing import check, import_people
 from index.photo import Photo
+from index.transfer.export_lines import MOST_LINE
+from index.transfer.import_file import ImportFile
+from index.transfer.importing import check, import_people
 from tests.index.exports import (
     CALIBRATION,
     ENCODER,
@@ -34,7 +34,7 @@ from tests.index.exports import (
     real_photo,
 )
 
-Lines = list[bytes]
+PLAIN = msgspec.to_builtins(CALIBRATION)
 Change = Callable[[list[dict[str, object]]], object]
 
 
@@ -191,7 +191,7 @@ def _first(kind: str, **fields: object) -> Change:
         (lambda content: content.append(content[-1]), "photo .* is there twice"),
         (
             lambda content: content.append({**content[1], "name": "ADA STRASSE", "id": "0" * 12}),
-            "is there twice, by name or by id|has no photo",
+            "ADA STRASSE is there twice, by name or by id",
         ),
         (
             lambda content: content.append(
@@ -204,10 +204,15 @@ def _first(kind: str, **fields: object) -> Change:
         (_first("person", id="A" * 12), "expected an id of 12 digits"),
         (_first("person", name="two\nlines"), "a person's name has 1 to 200 printable"),
         (_first("person", name="x" * 100_000), "a person's name has 1 to 200 .* got 100000"),
+        (_first("person", name="A\x1b[2Jda"), r"a person's name has .* 'A\\x1b\[2Jda'"),
+        (_first("person", name="\u202eadA"), "a person's name has 1 to 200 printable"),
+        (_first("person", external_id="e\0"), "a person's name has 1 to 200 printable"),
+        (_first("person", tags=["day", "\x1b[2J"]), "a person's name has 1 to 200 printable"),
         (_first("person", notes="x" * 2001), "notes have at most 2000 characters"),
         (_first("person", tags=[str(i) for i in range(51)]), "expected at most 50 tags, got 51"),
         (_first("person", active_from="soon"), "'soon' is no time"),
         (_first("person", enrolled_at="soon"), "was enrolled at 'soon', no time"),
+        (_first("person", enrolled_at="2027-01-15\x1b08:00"), "was enrolled at .*, no time"),
         (_first("person", ignored="yes"), "altered or damaged, in line 2"),
         (_first("photo", digest="7" * 63), "expected a photo's SHA-256 as 64 digits"),
         (_first("photo", digest="../x"), "expected a photo's SHA-256 as 64 digits"),
@@ -224,6 +229,16 @@ def _first(kind: str, **fields: object) -> Change:
         (_first("photo", chip=bytes(MOST_LINE)), "altered or damaged, in line 3"),
         (_first("gallery", encoder="two\nlines@1"), "altered or damaged, in line 1"),
         (_first("gallery", calibration={"threshold": 9}), "altered or damaged, in line 1"),
+        (
+            _first("gallery", calibration={**PLAIN, "calibrated_at": "\x1b[2J"}),
+            "altered or damaged, in line 1",
+        ),
+        (
+            _first("gallery", calibration={**PLAIN, "calibrated_at": "2027-01-15\x1b08:00"}),
+            "altered or damaged, in line 1",
+        ),
+        (_first("gallery", version=0), "altered or damaged, in line 1"),
+        (_first("gallery", version="1"), "is no export of a gallery"),
         (_first("gallery", format="another"), "is no export of a gallery"),
     ],
 )

@@ -16,11 +16,12 @@ from facetrail.errors import EncoderMismatch, GalleryError
 from facetrail.store import Keys, connect
 from index.erasure import Eraser
 from index.gallery import Gallery
-from index.import_file import ImportFile
-from index.importing import check, import_people
 from index.photo import IN_STRING
 from index.replica import Replica
-from index.staging import PART_ITEMS, TTL_S, Staging
+from index.transfer.import_file import ImportFile
+from index.transfer.importing import check, import_people
+from index.transfer.staging import PART_ITEMS, TTL_S, Staging
+from index.unfinished import Unfinished
 from tests.index.exports import (
     CALIBRATION,
     ENCODER,
@@ -40,8 +41,8 @@ import sys
 from pathlib import Path
 from facetrail.store import Keys, connect
 from index.gallery import Gallery
-from index.import_file import ImportFile
-from index.staging import Staging
+from index.transfer.import_file import ImportFile
+from index.transfer.staging import Staging
 
 gallery = Gallery(connect(sys.argv[2]), Keys())
 with ImportFile(Path(sys.argv[1]), str) as file, Staging(gallery) as staging:
@@ -364,3 +365,78 @@ def test_who_was_erased_and_comes_back_is_spoken_of_again(
     assert gallery.people() == everyone
     assert not any(client.exists(keys.erased(person.id)) for person in everyone)
     assert not client.exists(keys.gallery_erasing)
+
+
+def test_an_import_killed_right_after_its_move_leaves_nobody_hushed(
+    gallery: Gallery, client: redis.Redis, keys: Keys, tmp_path: Path
+) -> None:
+    # Given people of whom most are erased after an export
+    enrol_three(gallery)
+    path = exported(gallery, tmp_path / "people")
+    people = gallery.people()
+    Eraser(gallery).erase([person.name for person in people])
+    client.set(keys.erased("0" * 12), 1)
+
+    # If they move in, and nothing comes after that
+    with ImportFile(path, never_asked) as file, Staging(gallery) as staging:
+        file.read(staging.take)
+        assert staging.move_in(ENCODER, None)[0] == "ok"
+    Unfinished(gallery).finish()  # a worker does, now and then
+    left = list(client.scan_iter(keys.erased("*")))
+
+    # I expect everyone of them to be spoken of, and nobody else
+    assert left == [keys.erased("0" * 12).encode()]
+
+
+def test_who_was_merged_and_comes_back_is_themselves(
+    gallery: Gallery, client: redis.Redis, keys: Keys, tmp_path: Path
+) -> None:
+    # Given Ada, merged into Ben by mistake, who has none of her photos any more
+    enrol_three(gallery)
+    path = exported(gallery, tmp_path / "people")
+    ada, ben, _ = everyone = gallery.people()
+    gallery.merge(ada.name, ben.name)
+    Unfinished(gallery).finish()
+    assert client.exists(keys.merged(ada.id))
+    for person in gallery.people():
+        gallery.remove(person.name)
+
+    imported(path, gallery)
+
+    assert gallery.people() == everyone
+    assert not client.exists(keys.merged(ada.id), keys.gallery_returned)
+    Eraser(gallery).erase([ben.name])
+    assert not client.exists(keys.erased(ada.id))
+
+
+def test_an_import_that_is_refused_leaves_the_erased_hushed(
+    gallery: Gallery, client: redis.Redis, keys: Keys, tmp_path: Path
+) -> None:
+    enrol_three(gallery)
+    path = exported(gallery, tmp_path / "people")
+    ada = gallery.named("Ada Straße").id
+    Eraser(gallery).erase(["Ada Straße"])
+    with ImportFile(path, never_asked) as file, Staging(gallery) as staging:
+        file.read(staging.take)
+        assert staging.move_in(ENCODER, None)[0] == "there"
+    assert client.exists(keys.erased(ada))
+
+
+def test_an_import_waits_for_an_erasure_and_not_for_ever(
+    gallery: Gallery, client: redis.Redis, tmp_path: Path
+) -> None:
+    # Given an erasure that goes on
+    enrol_three(gallery)
+    path = exported(gallery, tmp_path / "people")
+    client.flushdb()
+    with ImportFile(path, never_asked) as file:
+        checked = check(file, gallery, skip_existing=False)
+        with Unfinished(gallery).alone():
+            # I expect nobody to be imported while it does
+            with pytest.raises(GalleryError, match="still at what was begun before: try again"):
+                import_people(file, gallery, checked, wait_s=0.2)
+            assert gallery.people() == [] and staged(client) == []
+
+        # and everyone once it is done
+        import_people(file, gallery, checked)
+    assert len(gallery.people()) == 3

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from index.detectors import Detectors
-from index.in_order import AHEAD, in_order
+from index.photos.detectors import Detectors
+from index.photos.in_order import AHEAD, in_order
 from ingest.faces.face import Face, Picture
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from facetrail.wire import Chips, Encodings
-from index import known_people
 from index.calibration import Calibration
 from index.gallery import Gallery
-from index.known_people import KnownPeople
 from index.photo import Photo
+from index.photos import known_people
+from index.photos.known_people import KnownPeople
 
 Unit = Callable[..., Encodings]
 MakePhoto = Callable[[int], Photo]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from index.picture_header import declared_size, foreign_kind
+from index.photos.picture_header import declared_size, foreign_kind
 
 EXIF = b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"
 

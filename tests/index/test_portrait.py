@@ -12,7 +12,15 @@ import pytest
 from PIL import Image
 
 from facetrail.errors import BadPicture, BadSettings
-from index.portrait import MOST_BYTES, decoded, folders_of, photos_in, portrait, read
+from index.photos.portrait import (
+    MOST_BYTES,
+    count_deeper,
+    decoded,
+    folders_of,
+    photos_in,
+    portrait,
+    read,
+)
 from ingest.faces.face import Detector, Face, Picture
 
 NAME = Path("somebody.jpg")
@@ -159,14 +167,47 @@ def test_a_portrait_says_how_good_it_is(detector: Detector, hopper: Picture) -> 
 
 
 def test_the_pictures_of_a_folder_come_by_name(tmp_path: Path) -> None:
-    for name in ("b.JPG", "a.png", "notes.txt", ".DS_Store", "._a.png", "c.jpeg", "d.heic"):
+    pictures = ["a.png", "b.JPG", "c.jpeg", "d.heic", "e.gif", "f.jfif", "g.jpe"]
+    for name in (*pictures, "notes.txt", ".DS_Store", "._a.png"):
         (tmp_path / name).touch()
     os.mkdir(tmp_path / "album.jpg")
-    assert [path.name for path in photos_in(tmp_path)] == ["a.png", "b.JPG", "c.jpeg", "d.heic"]
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert [path.name for path in photos_in(tmp_path)] == pictures
+
+
+def test_a_link_that_leads_nowhere_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (path,) = photos_in(tmp_path)
+    with pytest.raises(BadPicture, match="No such file"):
+        read(path)
+
+
+def test_photos_deeper_in_a_folder_are_counted(tmp_path: Path) -> None:
+    for name in ("1.jpg", "trip/2.jpg", "trip/day/3.gif", "trip/notes.txt", "trip/.thumbs/4.jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "trip" / "back").symlink_to(tmp_path)
+    assert count_deeper(tmp_path) == 2
+
+
+def test_a_name_that_is_not_utf_8_is_said_in_words_that_are(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9\n.jpg")
+    path.write_bytes(b"dear diary")
+    for read_it in (lambda: decoded(path, read(path)), lambda: read(path / "gone.jpg")):
+        with pytest.raises(BadPicture) as bad:
+            read_it()
+        str(bad.value).encode()
+        assert "caf\N{REPLACEMENT CHARACTER}" in str(bad.value) and "\n" not in str(bad.value)
+    with pytest.raises(BadSettings) as refused:
+        folders_of(path)
+    str(refused.value).encode()
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="is not a folder"):
         folders_of(tmp_path / "nowhere")
+    with pytest.raises(BadSettings, match="is not a folder"):
+        folders_of(tmp_path / ("x" * 300))
     with pytest.raises(BadSettings, match="can't be read"):
         photos_in(tmp_path / "nowhere")

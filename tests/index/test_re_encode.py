@@ -13,7 +13,7 @@ from facetrail.errors import EncoderMismatch, GalleryError
 from facetrail.wire import Chips, Encodings
 from index.gallery import Gallery
 from index.photo import Photo
-from index.re_encode import ReEncoding
+from index.re_encode import LEASE_S, ReEncoding
 from index.replica import Replica
 
 OLD = "old@00000000"
@@ -149,10 +149,63 @@ def test_one_that_was_given_up_leaves_nothing_and_may_begin_again(
     moving.cancel()
     assert sorted(gallery.client.keys()) == before
 
+    # and one that was killed holds up the next for a while
     with pytest.raises(KeyboardInterrupt):
         ReEncoding(gallery, Projected()).run(given_up)
+    with pytest.raises(GalleryError, match="somebody is moving the gallery"):
+        ReEncoding(gallery, Projected()).run()
+    (held,) = gallery.client.scan_iter("*:by")
+    assert 0 < gallery.client.ttl(held) <= LEASE_S
+    gallery.client.delete(held)
     assert ReEncoding(gallery, Projected()).run() == 1
     assert gallery.encoder == Projected.id
+    assert not list(gallery.client.scan_iter("*next_encoder*"))
+
+
+class Third(Projected):
+    id = "third@22222222"
+
+
+@pytest.mark.parametrize("other", [Projected, Third])
+def test_two_at_once_do_not_undo_each_other_s_work(
+    gallery: Gallery, chip_photo: PhotoOf, other: type[Projected]
+) -> None:
+    gallery.enrol("Ada", [chip_photo(1)], encoder=OLD)
+
+    def meanwhile(people: list[str]) -> Iterator[str]:
+        yield from people
+        second = ReEncoding(gallery, other())
+        with pytest.raises(GalleryError, match="wait until that is done, or 60 s if it was killed"):
+            second.run()
+        second.cancel()
+
+    assert ReEncoding(gallery, Projected()).run(meanwhile) == 1
+    assert gallery.encoder == Projected.id
+    assert np.allclose(
+        np.frombuffer(by_digest(gallery)[chip_photo(1).digest], "<f4"),
+        np.frombuffer(expected(chip_photo(1)), "<f4"),
+        atol=1e-5,
+    )
+
+
+def test_one_whose_answers_are_lost_and_asked_for_again_ends_well(
+    gallery: Gallery, chip_photo: PhotoOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a connection that breaks behind every call, so that each is made twice
+    gallery.enrol("Ada", [chip_photo(1)], encoder=OLD)
+    moving = ReEncoding(gallery, Projected())
+    script = moving._script
+
+    def twice(**call: list[str | bytes]) -> bytes:
+        script(**call)
+        answer: bytes = script(**call)
+        return answer
+
+    monkeypatch.setattr(moving, "_script", twice)
+    assert moving.run() == 1
+    assert gallery.encoder == Projected.id
+    entries = [fields[b"encoder"] for _, fields in gallery.client.xrange(gallery.keys.gallery_log)]
+    assert entries == [b"", Projected.id.encode()]
 
 
 def test_what_is_removed_meanwhile_is_gone_from_both(gallery: Gallery, chip_photo: PhotoOf) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -16,7 +16,8 @@ from index import rows as searched
 from index.calibration import Calibration
 from index.followers import followers
 from index.gallery import Gallery
-from index.photo import Photo
+from index.photo import IN_STRING, Photo, Records
+from index.reader import Held
 from index.replica import APPLIED_TTL_S, Applied, Replica
 
 ENCODER = "dlib_resnet@55533b28"
@@ -187,29 +188,122 @@ def test_a_gallery_of_another_encoder_is_refused(
 
 
 def test_people_removed_before_the_encoder_changed_are_forgotten(
-    following: Replica, gallery: Gallery, photo: PhotoOf, wait_for: WaitFor
+    replica: Replica, gallery: Gallery, photo: PhotoOf
 ) -> None:
     # Given a follower that knows Ada
     gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
-    wait_for(lambda: names(following) == ["Ada"], timeout_s=1)
+    replica.load()
+    assert names(replica) == ["Ada"]
 
     # If she is removed and the empty gallery is bound to another encoder at once
-    pipeline = gallery.client.pipeline()
-    behind = Gallery(pipeline, gallery.keys)
-    ada = gallery.named("Ada")
-    keys_of = [*behind.script_keys, behind.keys.gallery_erasing]
-    behind._remove(keys=keys_of, args=[ada.id, "ada"], client=pipeline)
-    pipeline.set(gallery.keys.gallery_encoder, OTHER)
-    pipeline.execute()
+    gallery.remove("Ada")
+    gallery.enrol("Cleo", [photo(3)], encoder=OTHER)
+    with pytest.raises(EncoderMismatch):
+        replica.step(block_ms=1)
 
     # I expect her to be gone here too
-    wait_for(lambda: names(following) == [], timeout_s=1)
-    assert len(following.view.index) == 0
+    assert len(replica.view.index) == 0
 
     # and this worker to go on once the gallery is its own again
-    gallery.client.delete(gallery.keys.gallery_encoder)
+    gallery.remove("Cleo")
     gallery.enrol("Ben", [photo(2)], encoder=ENCODER)
-    wait_for(lambda: names(following) == ["Ben"], timeout_s=3)
+    replica.step(block_ms=1)
+    assert names(replica) == ["Ben"]
+    assert replica.view.position == gallery.position()
+
+
+@pytest.mark.parametrize("had_people", [False, True])
+def test_a_follower_of_a_gallery_of_another_encoder_stays_there_and_says_so(
+    replica: Replica,
+    gallery: Gallery,
+    client: redis.Redis,
+    keys: Keys,
+    photo: PhotoOf,
+    wait_for: WaitFor,
+    had_people: bool,
+) -> None:
+    # Given a follower, of people or of an empty gallery, which goes to another encoder
+    if had_people:
+        gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
+    replica.load()
+    at_first = gallery.position()
+    if had_people:
+        gallery.remove("Ada")
+    gallery.enrol("Cleo", [photo(3)], encoder=OTHER)
+    stop, told = threading.Event(), threading.Event()
+    thread = threading.Thread(target=replica.follow, args=(stop,), kwargs={"mismatched": told.set})
+    thread.start()
+
+    # I expect it to say what is wrong, for as long as it is, and that nobody is in its memory
+    def problem() -> str | None:
+        return next((one.problem for one in followers(client, keys)), "none is listed")
+
+    wait_for(told.is_set, timeout_s=2)
+    assert f"the gallery belongs to encoder {OTHER}" in str(problem())
+    assert replica.view.mismatch == problem()
+    (applied,) = followers(client, keys)
+    assert (applied.position, applied.forgotten) == (at_first, gallery.position())
+    client.delete(keys.applied("one"))
+    wait_for(lambda: problem() == replica.view.mismatch, timeout_s=3)
+
+    # and to go on when it is its own again
+    gallery.remove("Cleo")
+    gallery.enrol("Ben", [photo(2)], encoder=ENCODER)
+    wait_for(lambda: names(replica) == ["Ben"], timeout_s=3)
+    wait_for(lambda: problem() is None, timeout_s=1)
+    assert replica.view.mismatch is None
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_a_merge_between_a_change_and_its_reading_is_seen_whole(
+    replica: Replica, gallery: Gallery, photo: PhotoOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a follower that hears that Ada has changed
+    gallery.enrol("Ben", [photo(1)], encoder=ENCODER)
+    replica.load()
+    gallery.enrol("Ada", [photo(2)], encoder=ENCODER)
+    read = replica._gallery.held
+
+    def held(people: Sequence[str]) -> tuple[str | None, dict[str, Held]]:
+        if len(gallery.people()) > 1:
+            gallery.merge("Ada", "Ben")
+        return read(people)
+
+    # If she turns out to be Ben before it reads what she has, I expect the photo to be his
+    monkeypatch.setattr(replica._gallery, "held", held)
+    replica.step(block_ms=1)
+    assert nearest(replica, photo(2).numbers) == "Ben"
+    assert len(replica.view.index) == 2
+    assert replica.view.position == gallery.position()
+
+
+def test_a_merge_while_everyone_is_read_is_seen_whole(
+    replica: Replica, gallery: Gallery, photo: PhotoOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given photos of Ada in the first and in the second string of records
+    gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
+    gallery.enrol("Ben", [photo(2)], encoder=ENCODER)
+    for start in range(0, IN_STRING, 512):
+        photos = [photo(i) for i in range(10 + start, 10 + start + 512)]
+        gallery.enrol("Others", photos, encoder=ENCODER)
+    gallery.enrol("Ada", [photo(3)], encoder=ENCODER)
+    read = replica._gallery.records
+
+    def records(encoder: str) -> Iterator[Records]:
+        first, second = read(encoder), read(encoder)
+        yield next(first)
+        gallery.merge("Ada", "Ben")
+        next(second)
+        yield from second
+
+    # If she turns out to be Ben in between, I expect both to be his
+    monkeypatch.setattr(replica._gallery, "records", records)
+    replica.load()
+    assert [nearest(replica, photo(i).numbers) for i in (1, 3)] == ["Ben", "Ben"]
+    assert set(names(replica)) == {"Ben", "Others"}
+    assert replica.view.position == gallery.position()
 
 
 @pytest.mark.parametrize(
@@ -270,22 +364,43 @@ def test_a_calibration_of_before_is_loaded_and_another_encoders_is_not(
     assert replica.view.calibration == CALIBRATION
 
 
+def add(gallery: Gallery, fields: dict[str, str]) -> None:
+    """An entry of the log that goes on from the one before."""
+    gallery.client.xadd(gallery.keys.gallery_log, {"previous": gallery.position(), **fields})
+
+
 def test_a_calibration_that_cant_be_read_leaves_the_encoders_own_in_force(
-    following: Replica, gallery: Gallery, keys: Keys, photo: PhotoOf, wait_for: WaitFor
+    following: Replica,
+    gallery: Gallery,
+    keys: Keys,
+    photo: PhotoOf,
+    wait_for: WaitFor,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     gallery.calibrate(ENCODER, CALIBRATION)
     wait_for(lambda: following.view.calibration == CALIBRATION, timeout_s=1)
     gallery.client.set(keys.encoder(ENCODER), "spoiled")
-    gallery.client.xadd(keys.gallery_log, {"person": "", "encoder": ENCODER})
+    read_anew = following.load
+    monkeypatch.setattr(following, "load", lambda: pytest.fail("it need not be read anew"))
+    add(gallery, {"people": "", "encoder": ENCODER})
     wait_for(lambda: following.view.calibration is None, timeout_s=1)
+    assert following.view.position == gallery.position()
+    read_anew()
+    assert following.view.calibration is None
     gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
     wait_for(lambda: names(following) == ["Ada"], timeout_s=1)
 
 
 def test_an_entry_of_a_later_version_is_passed_over(
-    following: Replica, gallery: Gallery, keys: Keys, photo: PhotoOf, wait_for: WaitFor
+    following: Replica,
+    gallery: Gallery,
+    photo: PhotoOf,
+    wait_for: WaitFor,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    gallery.client.xadd(keys.gallery_log, {"something": "new"})
+    monkeypatch.setattr(following, "load", lambda: pytest.fail("it need not be read anew"))
+    add(gallery, {"something": "new"})
+    wait_for(lambda: following.view.position == gallery.position(), timeout_s=1)
     gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
     wait_for(lambda: names(following) == ["Ada"], timeout_s=1)
 

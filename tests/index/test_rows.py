@@ -8,8 +8,19 @@ import numpy as np
 import pytest
 
 from facetrail.wire import Encodings
+from index import rows as searched
 from index.codes import CODES, NUMBERS, TOLD, WIDTH, Codes, balanced, told
-from index.rows import EXACT, LISTED, ExactRows, HalfRows, ScannedRows, searchable
+from index.rows import (
+    EXACT,
+    LISTED,
+    REACH,
+    ExactRows,
+    Gone,
+    HalfRows,
+    ScannedRows,
+    in_32_bits,
+    searchable,
+)
 
 Unit = Callable[..., Encodings]
 
@@ -27,8 +38,13 @@ def crowded(count: int, seed: int = 0) -> Encodings:
 def found(known: Encodings, probes: Encodings, among: int) -> float:
     """The share of probes whose nearest row is among so many of the nearest codes."""
     truth = np.argmax(probes @ known.T, axis=1)
-    rows = Codes(known).nearest(probes, among)
+    _, rows = Codes(known).nearest(probes, among)
     return float(np.mean((rows == truth[:, None]).any(axis=1)))
+
+
+def nobody(count: int) -> Gone:
+    """None of so many rows is gone."""
+    return np.zeros(count, np.bool_)
 
 
 def test_codes_find_the_nearest_of_rows_that_lie_in_all_directions(unit: Unit) -> None:
@@ -43,13 +59,29 @@ def test_codes_find_the_nearest_of_rows_that_are_all_near_to_each_other() -> Non
 
 @pytest.mark.parametrize("kind", [np.float32, np.float16])
 def test_no_more_codes_are_nearest_than_there_are(unit: Unit, kind: type) -> None:
-    rows = Codes(unit(30).astype(kind)).nearest(unit(3, seed=1), 100)
+    _, rows = Codes(unit(30).astype(kind)).nearest(unit(3, seed=1), 100)
     assert [sorted(row) for row in rows] == [list(range(30))] * 3
 
 
 def test_rows_that_are_all_the_same_are_coded_too(unit: Unit) -> None:
-    similarities, _ = ScannedRows(np.repeat(unit(1), 100, axis=0)).nearest(unit(1))
+    similarities, _ = ScannedRows(np.repeat(unit(1), 100, axis=0)).nearest(
+        unit(1), nobody(100), None
+    )
     assert similarities == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("known", [crowded(20_000), None])
+def test_codes_tell_inner_products_and_how_far_they_are_off(
+    unit: Unit, known: Encodings | None
+) -> None:
+    known = unit(20_000) if known is None else known
+    codes, probes = Codes(known), known[::400] + 0.3 * unit(50, seed=1)
+    probes = np.asarray(probes / np.linalg.norm(probes, axis=1, keepdims=True), np.float32)
+    similarities, rows = codes.nearest(probes, len(known))
+    assert np.all(np.diff(similarities, axis=1) <= 1e-6)
+    wrong = np.take_along_axis(probes @ known.T, rows, axis=1) - similarities
+    assert abs(wrong.mean()) < 0.1 * codes.off
+    assert wrong.std() == pytest.approx(codes.off, rel=0.2)
 
 
 def test_encodings_are_turned_and_not_bent() -> None:
@@ -83,13 +115,78 @@ def test_scanned_rows_are_told_best_first(
     known = unit(3000)
     rows = kind(known)
     for probes in (unit(5, seed=1), known[:32], known[:1], known[:0]):
-        similarities, places = rows.nearest(probes)
+        similarities, places = rows.nearest(probes, nobody(3000), None)
         assert similarities.shape == places.shape == (len(probes), LISTED)
         assert np.all(np.diff(similarities, axis=1) <= 0)
         true = np.take_along_axis(probes @ known.T, places, axis=1)
         assert similarities == pytest.approx(true, abs=1e-3)
         for probe in probes:
             assert rows.similarities(probe) == pytest.approx(known @ probe, abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", [ScannedRows, HalfRows])
+def test_more_are_compared_where_one_that_codes_misjudge_may_be_the_nearest(
+    unit: Unit, kind: type[ScannedRows] | type[HalfRows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given strangers, the nearest of whom is often not among the first few by their codes
+    known, probes = unit(5000), unit(200, seed=1)
+    rows, truth = kind(known), np.argmax(probes @ known.T, axis=1)
+    monkeypatch.setattr(searched, "RERANKED", LISTED)
+
+    def missed(reach: float) -> int:
+        monkeypatch.setattr(searched, "REACH", reach)
+        _, places = rows.nearest(probes, nobody(5000), None)
+        return np.count_nonzero(places[:, 0] != truth)
+
+    # I expect that far fewer are missed than if those alone were compared
+    assert missed(-100) >= 10
+    assert missed(REACH) <= missed(-100) / 2
+
+
+@pytest.mark.parametrize("kind", [ScannedRows, HalfRows])
+def test_whether_anybody_is_near_enough_is_looked_for_more_than_who_is_nearest(
+    unit: Unit, kind: type[ScannedRows] | type[HalfRows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given strangers, of whom half are as near to somebody as is asked for
+    known, probes = unit(5000), unit(400, seed=1)
+    rows, best = kind(known), np.max(probes @ known.T, axis=1)
+    least = float(np.median(best))
+    monkeypatch.setattr(searched, "RERANKED", 8)
+
+    def decided_otherwise(reach: float) -> int:
+        monkeypatch.setattr(searched, "REACH", reach)
+        similarities, _ = rows.nearest(probes, nobody(5000), least)
+        return np.count_nonzero((similarities[:, 0] >= least) != (best >= least))
+
+    # I expect that they are told apart as by every row, and not by the first few alone
+    assert decided_otherwise(-100) >= 10
+    assert decided_otherwise(REACH) <= 1
+
+
+@pytest.mark.parametrize("kind", [ScannedRows, HalfRows])
+def test_who_is_gone_does_not_keep_others_from_being_compared(
+    unit: Unit, kind: type[ScannedRows] | type[HalfRows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given strangers, and a row for each that is just the same
+    monkeypatch.setattr(searched, "RERANKED", LISTED)
+    known, probes = unit(5000), unit(200, seed=1)
+    rows, truth = kind(np.concatenate([known, probes])), np.argmax(probes @ known.T, axis=1)
+
+    def found(gone: Gone) -> int:
+        _, places = rows.nearest(probes, gone, None)
+        first = np.argmin(gone[places], axis=1)  # of those that count
+        return np.count_nonzero(places[np.arange(200), first] == truth)
+
+    # If those rows are gone, I expect as many to be found as where they never were
+    _, places = kind(known).nearest(probes, nobody(5000), None)
+    gone = np.arange(5200) >= 5000
+    assert found(gone) >= np.count_nonzero(places[:, 0] == truth) - 3
+
+
+def test_all_numbers_of_16_bits_are_the_same_in_32() -> None:
+    every = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    finite = every[np.isfinite(every)]
+    assert np.array_equal(in_32_bits(finite), finite.astype(np.float32))
 
 
 def test_the_way_of_searching_goes_by_how_many_there_are(unit: Unit) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import pytest
 
+from facetrail.events import Person
 from facetrail.wire import Encodings
 from index.face_index import Candidate, FaceIndex
 from index.gallery import Gallery
@@ -73,7 +76,34 @@ def test_names_are_read_once_and_again_after_a_change(
     roll.forget([ada.id])
     known = roll.get(ada.id)
     assert known is not None and known.name == "Ada Lovelace"
-    gallery.remove("Ada Lovelace")
+    gallery.remove(known.name)
     roll.forget_all()
     assert roll.get(ada.id) is None
     assert roll.those([]) == {}
+
+
+def test_a_name_that_is_forgotten_while_another_thread_keeps_it_is_forgotten(
+    gallery: Gallery, photo: Callable[[int], Photo]
+) -> None:
+    # Given a name that changes just when a thread that has read the old one keeps it
+    ada = gallery.enrol("Ada", [photo(1)], encoder="x@00000000")
+    roll = Roll(gallery)
+    forgetting = threading.Thread(target=roll.forget, args=([ada.id],))
+
+    class Slow(dict[str, Person]):
+        def __or__(self, other: object) -> Slow:
+            if forgetting.ident is None:
+                gallery.describe("Ada", name="Ada Lovelace")
+                forgetting.start()
+                forgetting.join(0.2)
+            return Slow({**self, **cast(dict[str, Person], other)})
+
+        def __ior__(self, other: object) -> Slow:  # type: ignore[override, misc]
+            return self | other
+
+    roll._known = Slow()
+    roll.get(ada.id)
+    forgetting.join()
+
+    known = roll.get(ada.id)
+    assert known is not None and known.name == "Ada Lovelace"

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from facetrail.errors import BadPicture
-from index import zip_photos
-from index.photo_source import PhotoSource
-from index.portrait import MOST_BYTES
-from index.zip_photos import ZipPhotos
+from index.photos import zip_photos
+from index.photos.photo_source import PhotoSource
+from index.photos.portrait import MOST_BYTES
+from index.photos.zip_photos import ZipPhotos
 
 Make = Callable[..., Path]
 
@@ -177,7 +177,8 @@ def test_more_members_than_anyone_has_are_refused_before_they_are_listed(
     with ZipPhotos(path) as archive:
         assert len(archive.photos()) == 11
     monkeypatch.setattr(zip_photos, "MOST_MEMBERS", 10)
-    assert "declares 11 members, and 10 are taken at most" in refused(path)
+    monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("it was listed"))
+    assert "has 11 members, and 10 are taken at most" in refused(path)
 
     # and also where the end of the zip says that there are fewer
     data = bytearray(path.read_bytes())
@@ -185,7 +186,7 @@ def test_more_members_than_anyone_has_are_refused_before_they_are_listed(
     path.write_bytes(data)
     assert "has 11 members, and 10 are taken at most" in refused(path)
     monkeypatch.setattr(zip_photos, "MOST_LIST", 100)
-    assert "declares 5 members" in refused(path)
+    assert "has a list of members of 0.0 MB, and 0.0 are read at most" in refused(path)
 
 
 def test_a_zip_of_many_files_says_so_in_its_larger_end(
@@ -195,7 +196,14 @@ def test_a_zip_of_many_files_says_so_in_its_larger_end(
     with ZipPhotos(path) as archive:
         assert len(archive.photos()) == 65_540
     monkeypatch.setattr(zip_photos, "MOST_MEMBERS", 65_538)
-    assert "declares 65540 members" in refused(path)
+    assert "has 65540 members" in refused(path)
+
+    # and also where this says that there are fewer, and something lies around the zip
+    data = bytearray(path.read_bytes())
+    place = data.rindex(b"PK\6\6") + 24
+    data[place : place + 16] = struct.pack("<QQ", 5, 5)
+    path.write_bytes(b"before" + data[:-2] + struct.pack("<H", 5) + b"after")
+    assert "has 65540 members" in refused(path)
 
 
 def test_names_in_any_encoding_are_read(make: Make) -> None:

@@ -179,6 +179,7 @@ class Site:
         self.workers: list[subprocess.Popen[bytes]] = []
 
     def start_worker(self, **variables: str) -> subprocess.Popen[bytes]:
+        """An empty variable takes one away."""
         environment = os.environ | {
             "FACETRAIL_REDIS_URL": self.url,
             "FACETRAIL_CACHE_DIR": str(self.cache_dir),
@@ -188,7 +189,8 @@ class Site:
         }
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "workers"]
-            worker = subprocess.Popen(command, env=environment | variables, stderr=log, stdout=log)
+            given = {name: value for name, value in (environment | variables).items() if value}
+            worker = subprocess.Popen(command, env=given, stderr=log, stdout=log)
         self.workers.append(worker)
         return worker
 

@@ -83,6 +83,65 @@ def test_each_chip_is_judged_by_its_own_encoding_and_quality() -> None:
     assert [judgement.weight for judgement in found] == pytest.approx([0.25, 0.5, 0.375, 1.0])
 
 
+def turned(angles: dict[str, float]) -> FaceIndex:
+    """People whose one encoding is turned by that distance, about, from the first axis."""
+    rows = np.zeros((len(angles), 128), np.float32)
+    for row, (place, distance) in zip(rows, enumerate(angles.values()), strict=True):
+        half = np.arcsin(distance / 2)
+        row[0], row[place + 1] = np.cos(2 * half), np.sin(2 * half)
+    return FaceIndex(list(angles), rows)
+
+
+def seen_as(index: FaceIndex, *ruled_out: str) -> Judgement:
+    """A face at the first axis, which can't be some people. Threshold 0.4, margin 0.1."""
+    (found,) = recognise(
+        [chip()],
+        np.zeros((1, 112, 112, 3), np.uint8),
+        lambda _: np.eye(1, 128, dtype=np.float32),
+        index,
+        threshold=0.4,
+        margin=0.1,
+        rules_out=lambda candidate, encoding, at: candidate.person in ruled_out,
+    )
+    return found
+
+
+def test_who_it_cant_be_hides_nobody() -> None:
+    index = turned({"ada": 0.1, "ben": 0.22, "cleo": 0.35})
+    assert seen_as(index).person == "ada"
+    found = seen_as(index, "ada")
+    assert found.person == "ben"
+    assert found.runner_up is not None and found.runner_up.person == "cleo"
+    assert found.margin == pytest.approx(0.13, abs=1e-4)
+    assert found.weight == pytest.approx(0.5 * 0.725, abs=1e-3)
+
+
+def test_who_it_cant_be_makes_no_tie() -> None:
+    index = turned({"ada": 0.1, "ben": 0.15, "cleo": 0.35})
+    assert seen_as(index).person is None
+    assert seen_as(index, "ben").person == "ada"
+    assert seen_as(index, "ben").margin == pytest.approx(0.25, abs=1e-4)
+    assert seen_as(turned({"ada": 0.1, "ben": 0.15}), "ben").person == "ada"
+
+
+def test_a_tie_of_those_it_may_be_is_one_still() -> None:
+    index = turned({"ada": 0.1, "ben": 0.2, "cleo": 0.25})
+    assert seen_as(index, "ada").person is None
+    assert seen_as(turned({"ada": 0.1, "ben": 0.45}), "ada").person is None
+
+
+def test_nobody_is_named_where_it_can_be_nobody() -> None:
+    assert seen_as(turned({"ada": 0.1}), "ada") == Judgement(None, None, None, None, 0.25)
+
+
+def test_one_it_may_be_is_found_behind_many_it_cant_be() -> None:
+    lapsed = {f"lapsed {i}": 0.1 + i / 10_000 for i in range(100)}
+    assert seen_as(turned({**lapsed, "ada": 0.3}), *lapsed).person == "ada"
+    # whoever is too far away is not looked for
+    found = seen_as(turned({**lapsed, "ada": 0.3}), *lapsed, "ada")
+    assert (found.person, found.nearest) == (None, None)
+
+
 def test_a_chip_is_read_as_rgb() -> None:
     red = np.zeros((112, 112, 3), np.uint8)
     red[..., 2] = 255  # OpenCV writes BGR

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from facetrail import snapshots
-from facetrail.sightings import Kept, Sighting, every, of
+from facetrail.sightings import Kept, Sighting, every, expire, of
 from facetrail.snapshots import Snapshot
 from facetrail.store import Keys
 from tests.workers.conftest import (
@@ -104,16 +104,22 @@ def test_nothing_is_kept_of_whom_nobody_spoke(
     assert list(client.scan_iter("*snapshot:*")) == [keys.snapshot(f"{TRACK}/a0").encode()]
 
 
-def test_a_track_that_was_silent_keeps_when_it_was_first_seen(
-    votes: Votes, seen_of: SeenOf, later: Callable[[float], None]
+def test_each_appearance_of_a_track_has_a_sighting_and_a_picture_of_its_own(
+    votes: Votes, seen_of: SeenOf, said: Said, later: Callable[[float], None], redis_url: str
 ) -> None:
-    count(votes, chips(CONFIRM), ADA)
+    # Given somebody seen well, then not for long, and then less well
+    count(votes, chips(CONFIRM), ADA, weight=0.75)
     later(SILENT_S + 1)
     votes.sweep()
-    count(votes, [chip(number) for number in range(CONFIRM + 1, 2 * CONFIRM + 1)], ADA)
-    ((kept),) = seen_of(ADA.id)
-    assert kept.sighting.first_at == "2027-01-15T08:00:00.200000Z"
-    assert kept.sighting.last_at == "2027-01-15T08:00:01.200000Z"
+    count(votes, [chip(number) for number in range(CONFIRM + 1, 2 * CONFIRM + 1)], ADA, weight=0.25)
+
+    second, first = (kept.sighting for kept in seen_of(ADA.id))
+    assert first.first_at == "2027-01-15T08:00:00.200000Z"
+    assert second.first_at == "2027-01-15T08:00:00.800000Z"
+    assert [first.name, second.name] == [f"{TRACK}/a0", f"{TRACK}/a0/2"]
+    # I expect the picture of the first to be its own still
+    shown = [snapshots.get(str(event.snapshot), redis_url) for event in said()]
+    assert [picture and picture.chip for picture in shown] == [b"chip 1", b"chip 1", b"chip 4"]
 
 
 def test_what_was_unknown_and_gets_a_name_is_no_stranger_s(
@@ -190,17 +196,17 @@ def test_a_sighting_ends_with_its_time_and_a_stranger_with_their_last(
 
     # If hers are to be kept for 100 seconds and the stranger's for 1000
     pass_by(client, keys, 101)
-    votes.sweep()
+    expire(client, keys)
     assert seen_of(ADA.id) == [] and len(seen_of(stranger)) == 2
     client.zincrby(keys.sighting_ends, -900_000, f"lobby/{EPOCH}/2/unknown")
-    votes.sweep()
+    expire(client, keys)
     assert [kept.sighting.track for kept in seen_of(stranger)] == [3]
     assert not client.exists(keys.snapshot(f"lobby/{EPOCH}/2/unknown"))
     assert client.exists(keys.seen(stranger))
 
     # I expect nothing of either to be left in the end
     pass_by(client, keys, 900)
-    votes.sweep()
+    expire(client, keys)
     assert list(every(client, keys)) == []
     gone = [keys.sightings, keys.sighting_encodings, keys.sighting_ends]
     assert not client.exists(*gone, keys.seen(stranger), keys.sightings_of(stranger))
@@ -211,11 +217,11 @@ def pass_by(client: redis.Redis, keys: Keys, seconds: float) -> None:
         client.zincrby(keys.sighting_ends, -seconds * 1000, name)
 
 
-def test_many_sightings_end_in_one_sweep(votes: Votes, client: redis.Redis, keys: Keys) -> None:
+def test_many_sightings_end_at_once(votes: Votes, client: redis.Redis, keys: Keys) -> None:
     for track in range(1, 451):
         count(votes, chips(CONFIRM, track=track), ADA)
     pass_by(client, keys, 101)
-    votes.sweep()
+    expire(client, keys)
     assert not client.exists(keys.sightings, keys.sighting_ends, keys.sightings_of(ADA.id))
 
 

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import redis
 
-from facetrail.sightings import every, hand_over, of
+from facetrail.sightings import every, expire, hand_over, of
 from facetrail.store import Keys
 from facetrail.wire import Encodings
+from index import aside, rows
 from tests.workers.conftest import (
     ADA,
+    BEGAN,
     CONFIRM,
     CONTEXT,
     ENCODER,
@@ -118,20 +120,26 @@ def test_two_workers_who_meet_a_new_stranger_at_once_give_one_id(
     assert len(set(given.values())) == 20
 
 
-def test_an_id_that_is_taken_gets_longer(
-    votes: Votes, said: Said, client: redis.Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given dice that always show the same
-    monkeypatch.setattr("workers.vote.secrets.token_hex", lambda _: "7f3a2b1c0d9e8f70")
-    for number in range(3):
-        pass_through(votes, face(number), track=number + 1)
-    assert ids(said) == ["unknown-7f3a", "unknown-7f3a2", "unknown-7f3a2b"]
-    assert {kept.sighting.stranger for kept in every(client, keys)} == set(ids(said))
+def test_no_id_is_given_twice(votes: Votes, said: Said, client: redis.Redis, keys: Keys) -> None:
+    # Given a stranger of whom nothing is kept any more, and ids of four digits that end
+    pass_through(votes, face(0), track=1)
+    client.zadd(keys.sighting_ends, {f"lobby/{EPOCH}/1/unknown": 1})
+    expire(client, keys)
+    assert list(every(client, keys)) == []
+    pass_through(votes, face(0), track=2)
+    client.set(keys.strangers_given, 65_534)
+    for number in range(1, 4):
+        pass_through(votes, face(number), track=number + 2)
+
+    first, again, *last = ids(said)
+    assert first != again
+    assert [len(stranger) for stranger in last] == [12, 13, 13]
+    assert len(set(ids(said))) == 5
 
 
 def died(votes_of: VotesOf, client: redis.Redis, keys: Keys) -> Votes:
     votes = votes_of("dead")
-    votes._strangers = Dies(client, keys, encoder=ENCODER)
+    votes.strangers = Dies(client, keys, encoder=ENCODER)
     return votes
 
 
@@ -229,6 +237,63 @@ def test_few_of_each_stranger_are_searched_and_the_newest(
     assert len(list(every(client, keys))) == strangers.MOST_EACH + 3
 
 
+def test_whoever_follows_and_whoever_begins_search_the_same(
+    votes: Votes, index: Strangers, client: redis.Redis, keys: Keys
+) -> None:
+    # Given a stranger whose appearances were counted in another order than they came in
+    for track in range(1, 13):
+        seen = face(0, turned=track / 100)
+        made = chips(UNKNOWN, track=track, captured_at=BEGAN - track * 10**9)
+        votes.count(made, [saying(None, 0.5, seen)] * UNKNOWN, CONTEXT)
+        votes.end(ended(UNKNOWN, track=track, ended_at=BEGAN - track * 10**9))
+        who(index, face(0))
+
+    anew = Strangers(client, keys, encoder=ENCODER)
+    anew.load()
+
+    def rows(of: Strangers) -> set[bytes]:
+        every = of._searched.index.people()
+        return {row.tobytes() for own in every.values() for row in own}
+
+    assert rows(index) == rows(anew)
+    assert len(rows(anew)) == strangers.MOST_EACH
+
+
+def test_votes_go_on_while_an_index_that_has_grown_is_built_aside(
+    votes: Votes,
+    said: Said,
+    index: Strangers,
+    wait_for: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given an index that becomes large at 40, and whose codes are slow to make
+    go_on = threading.Event()
+
+    class Slow(rows.ScannedRows):
+        def __init__(self, encodings: Encodings) -> None:
+            assert threading.current_thread().name == "index"
+            go_on.wait(300)
+            super().__init__(encodings)
+
+    monkeypatch.setattr(rows, "EXACT", 40)
+    monkeypatch.setattr(aside, "EXACT", 40)
+    monkeypatch.setattr(rows, "ScannedRows", Slow)
+    votes.strangers = index
+
+    # If so many strangers come, I expect everyone to be known again meanwhile
+    for number in range(45):
+        pass_through(votes, face(number), track=number + 1)
+    assert index._searched.beside
+    assert [who(index, face(number)) for number in range(45)] == ids(said)
+    assert len(index) == 45
+
+    # and when it is built
+    go_on.set()
+    wait_for(lambda: who(index, face(0)) and not index._searched.beside)
+    assert [who(index, face(number)) for number in range(45)] == ids(said)
+    assert who(index, face(60)) is None and len(index) == 45
+
+
 def test_a_stranger_of_whom_nothing_is_left_is_new(
     votes: Votes, said: Said, index: Strangers, client: redis.Redis, keys: Keys
 ) -> None:
@@ -236,7 +301,7 @@ def test_a_stranger_of_whom_nothing_is_left_is_new(
     (first,) = ids(said)
     assert who(index, face(0)) == first
     client.zincrby(keys.sighting_ends, -2_000_000, f"lobby/{EPOCH}/1/unknown")
-    votes.sweep()
+    expire(client, keys)
     assert who(index, face(0)) is None and len(index) == 0
     pass_through(votes, face(0), track=2)
     assert ids(said)[1] not in (None, first)
@@ -323,7 +388,7 @@ def test_a_stranger_with_a_name_is_none_and_their_open_track_is_the_person_s(
     assert first == again and first is not None
 
     # If somebody says who it is
-    assert hand_over(client, keys, first, ADA.id) == 2
+    assert hand_over(client, keys, first, ADA) == 2
     assert who(index, face(0)) is None
     votes.count(made[UNKNOWN:], [saying(None, 0.9)], CONTEXT)
     votes.end(ended(UNKNOWN + 1, track=2))
@@ -337,22 +402,21 @@ def test_a_stranger_with_a_name_is_none_and_their_open_track_is_the_person_s(
     assert said()[-1].type == "unknown_exit"
 
 
-def test_an_open_track_of_a_stranger_who_was_named_and_erased_keeps_nothing(
-    votes: Votes, said: Said, client: redis.Redis, keys: Keys
-) -> None:
-    votes.count(chips(UNKNOWN), [saying(None)] * UNKNOWN, CONTEXT)
-    (stranger,) = ids(said)
-    hand_over(client, keys, str(stranger), ADA.id)
-    client.set(keys.erased(ADA.id), 1)
-    votes.end(ended(UNKNOWN))
-    assert kinds(said()) == ["unknown_enter", "unknown_exit"]
-    assert list(every(client, keys)) == []
-    assert not list(client.scan_iter("*snapshot:*"))
-
-
 def test_strangers_and_people_do_not_mix(votes: Votes, said: Said, index: Strangers) -> None:
     votes.count(chips(CONFIRM), [saying(ADA, 0.5, face(0))] * CONFIRM, CONTEXT)
     votes.end(ended(CONFIRM))
     assert who(index, face(0)) is None
     pass_through(votes, face(0), track=2)
     assert who(index, face(0)) == ids(said)[0] is not None
+
+
+def test_whoever_is_gone_is_forgotten_though_nobody_asks(
+    votes: Votes, said: Said, index: Strangers, client: redis.Redis, keys: Keys
+) -> None:
+    pass_through(votes, face(0))
+    index.follow()
+    assert len(index) == 1
+    hand_over(client, keys, str(ids(said)[0]), ADA)
+    index.follow()
+    assert len(index) == 0
+    assert not any(len(part.rows.encodings) for part in index._searched.index._parts)

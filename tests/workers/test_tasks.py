@@ -16,12 +16,14 @@ from celery.exceptions import Reject
 
 from facetrail.broker import celery_app
 from facetrail.embedded_redis import EmbeddedRedis
+from facetrail.errors import EncoderMismatch
 from facetrail.events import MatchEvent, parse
 from facetrail.store import Keys, connect
 from facetrail.wire import TASK, Chips, Encodings, FaceChip, Message, TrackEnded
 from index.calibration import Calibration
 from index.gallery import Gallery
 from index.photo import Photo
+from index.re_encode import ReEncoding
 from index.replica import Replica
 from tests.workers.conftest import CONFIRM, EPOCH, UNKNOWN, chip, ended, jpeg
 from workers.__main__ import sweep
@@ -54,7 +56,7 @@ class House:
         self.redis = EmbeddedRedis(folder)
         self.client, self.keys = connect(self.redis.start()), Keys()
         self.encoder, self.stop = AlwaysAda(), threading.Event()
-        photo = Photo(digest="d", source="s", encoding=ADA.tobytes(), chip=b"")
+        photo = Photo(digest="d", source="s", encoding=ADA.tobytes(), chip=jpeg())
         Gallery(self.client, self.keys).enrol("Ada", [photo], encoder=self.encoder.id)
         replica = Replica(self.client, self.keys, worker="one", encoder=self.encoder.id)
         replica.load()
@@ -259,20 +261,70 @@ def test_a_worker_that_stops_meanwhile_gives_the_message_back(house: House) -> N
     assert caught.value.requeue
 
 
+def ada_of(house: House) -> str:
+    return Gallery(house.client, house.keys).named("Ada").id
+
+
+class Other(AlwaysAda):
+    id = "other@00000000"
+
+
+def test_nobody_is_called_unknown_while_the_gallery_is_another_encoder_s(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a worker whose gallery moves to another encoder
+    monkeypatch.setattr("workers.tasks.PAUSE_S", 0.01)
+    house.take(*(fresh(i) for i in range(1, 4)))
+    gallery, replica = Gallery(house.client, house.keys), house.service.replica
+    ReEncoding(gallery, Other()).run()
+    with pytest.raises(EncoderMismatch):
+        replica.step(block_ms=1)
+
+    # I expect its messages to go back for others, even where all are old, and no vote to be closed
+    made = [fresh(i, track=2) for i in range(1, UNKNOWN + 1)]
+    old = fresh(1, track=3, captured_at=1)
+    for items in ((*made, ended(UNKNOWN, track=2)), (old,)):
+        with pytest.raises(Reject) as caught:
+            house.take(*items)
+        assert caught.value.requeue
+    house.client.zadd(house.keys.closing_tracks, {f"lobby/{EPOCH}/1": 1})
+    house.service.close_votes()
+    assert kinds(house) == ["person_enter"]
+    assert not house.client.exists(house.keys.counters) and house.rejected() == []
+
+    # and Ada to be known once the gallery is its own again
+    ReEncoding(gallery, house.encoder).run()
+    replica.step(block_ms=1)
+    house.take(*made, ended(UNKNOWN, track=2))
+    house.service.close_votes()
+    assert sorted(kinds(house)) == ["person_enter"] * 2 + ["person_exit"] * 2
+
+
 def test_the_sweep_outlives_a_redis_that_refuses(
     house: House, wait_for: WaitFor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given a sweep that stumbles over a key of another type
     house.client.set(house.keys.closing_tracks, "no set")
-    thread = threading.Thread(target=sweep, args=(house.service,))
+    thread = threading.Thread(target=sweep, args=(house.service, house.stop))
     thread.start()
     house.take(*(fresh(i) for i in range(1, 4)))
     wait_for(lambda: "nothing swept" in capsys.readouterr().out)
 
-    # If it is mended, I expect what is due to be closed
+    # I expect the rest to be swept all the same
+    assert house.client.zcard(house.keys.sighting_ends) == 1
+    house.client.zadd(house.keys.sighting_ends, {f"lobby/{EPOCH}/1/{ada_of(house)}": 1})
+    wait_for(lambda: not house.client.exists(house.keys.sighting_ends))
+
+    # and if it is mended, what is due to be closed
     house.client.delete(house.keys.closing_tracks)
     house.client.zadd(house.keys.closing_tracks, {f"lobby/{EPOCH}/1": 1})
     wait_for(lambda: kinds(house) == ["person_enter", "person_exit"])
+
+    # and what was begun with the gallery to be ended where no sighting can be dropped
+    house.client.set(house.keys.sighting_ends, "no set")
+    wait_for(lambda: "what=sightings" in capsys.readouterr().out)
+    house.client.sadd(house.keys.gallery_erasing, "b0b0b0b0b0b0")
+    wait_for(lambda: not house.client.exists(house.keys.gallery_erasing))
     house.stop.set()
     thread.join(5)
     assert not thread.is_alive()

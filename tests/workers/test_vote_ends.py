@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 import redis
 
+from facetrail.sightings import expire
 from facetrail.store import Keys
 from facetrail.wire import FaceChip, TrackEnded
 from tests.workers.conftest import (
@@ -94,6 +95,55 @@ def test_late_chips_change_nothing_and_are_counted(
     votes.end(ended(CONFIRM))
     assert kinds(said()) == ["person_enter", "person_exit"]
     assert client.hgetall(keys.counters) == {b"late": b"%d" % (CONFIRM + 2)}
+
+
+def test_votes_that_cant_be_closed_hold_up_no_other_and_are_told_once(
+    votes: Votes,
+    said: Said,
+    later: Callable[[float], None],
+    client: redis.Redis,
+    keys: Keys,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # Given two tracks that something has spoiled, before others that are due or silent
+    for track, spoiled in ((1, keys.closing_tracks), (2, keys.open_tracks)):
+        client.set(keys.vote(f"lobby/{EPOCH}/{track}"), "no hash")
+        client.zadd(spoiled, {f"lobby/{EPOCH}/{track}": 10**6})
+    votes.end(ended(CONFIRM + 1, track=3))
+    count(votes, chips(CONFIRM, track=3), ADA)
+    count(votes, chips(CONFIRM, track=4), ADA)
+    later(ORPHAN_S + 1)
+
+    votes.sweep()
+    votes.sweep()
+
+    assert kinds(said()) == ["person_enter"] * 2 + ["person_exit"] * 2
+    told = capsys.readouterr().out
+    assert told.count("vote not closed") == 2
+    assert all(told.count(f"track=lobby/{EPOCH}/{track}") == 1 for track in (1, 2))
+
+    # and one whose stranger's best shot is spoiled, which no script objects to
+    client.delete(keys.open_tracks, keys.closing_tracks)
+    dead = f"lobby/{EPOCH}/5"
+    shot = {"shot:": "no JSON", "encoding:": "short", "facts:": "{}", "judged": UNKNOWN}
+    client.hset(keys.vote(dead), mapping={"state": "open", **shot})
+    client.zadd(keys.closing_tracks, {dead: 1})
+    votes.sweep()
+    assert f"track={dead}" in capsys.readouterr().out
+
+
+def test_a_redis_that_takes_no_writes_ends_the_sweep(
+    votes: Votes, client: redis.Redis, later: Callable[[float], None]
+) -> None:
+    count(votes, chips(CONFIRM), ADA)
+    votes.end(ended(CONFIRM + 1))
+    later(GRACE_MS)
+    client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(redis.ResponseError, match="OOM"):
+            votes.sweep()
+    finally:
+        client.config_set("maxmemory", 0)
 
 
 @pytest.mark.parametrize("person", [ADA, None])
@@ -217,7 +267,7 @@ def test_nothing_of_a_closed_track_stays_for_ever(
 
     # and the sighting to end with its time
     client.zincrby(keys.sighting_ends, -101_000, f"lobby/{EPOCH}/1/{ADA.id}")
-    votes.sweep()
+    expire(client, keys)
     assert not client.exists(*kept)
 
 

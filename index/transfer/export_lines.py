@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -94,9 +95,14 @@ def read_head(line: bytes, file: str) -> Head:
             f"{VERSION}: update it here, or export with the older one"
         )
     found = read_line(line, file, 1)
-    if not isinstance(found, Head) or not found.encoder.isprintable():
+    if not isinstance(found, Head) or not _can_be_shown(found):
         raise altered(file, 1)
     return found
+
+
+def _can_be_shown(head: Head) -> bool:
+    own = head.calibration
+    return head.encoder.isprintable() and (own is None or is_time(own.calibrated_at))
 
 
 def read_line(line: bytes, file: str, number: int) -> Line:
@@ -106,6 +112,15 @@ def read_line(line: bytes, file: str, number: int) -> Line:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise altered(file, number) from error
     return found
+
+
+def is_time(stamp: str) -> bool:
+    """Whether it is ISO 8601, which Python reads with any character between date and time."""
+    try:
+        datetime.fromisoformat(stamp)
+    except ValueError:
+        return False
+    return stamp.isprintable()
 
 
 def no_export(file: str) -> BadExport:

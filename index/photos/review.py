@@ -9,12 +9,12 @@ import numpy as np
 
 from facetrail.errors import NoSuchPerson
 from facetrail.wire import Encoder, Encodings
-from index.chip_batches import EncodedFace
-from index.consistency import Doubt, doubts, farthest
 from index.gallery import Gallery
-from index.known_people import KnownPeople, Similar
-from index.look import Rejected
 from index.person import EnrolledPerson
+from index.photos.chip_batches import EncodedFace
+from index.photos.consistency import Doubt, doubts, farthest
+from index.photos.known_people import KnownPeople, Similar
+from index.photos.look import Rejected
 from index.rows import NOBODY
 
 

@@ -1,11 +1,12 @@
 -- Moves the people of an export, who are staged, into the gallery: all of them or nobody.
--- The last two KEYS: the calibration of their encoder; how the names of the staged keys begin.
+-- The last three KEYS: the calibration of their encoder; how the names of the staged keys begin;
+-- people who may have been erased before, of whom somebody says that they are back.
 -- ARGV: encoder, its calibration as JSON or nothing, how many parts, people and photos were
 -- staged, seconds for which the answer is kept, for one who lost it and asks again.
 -- Returns ok, and 1 if the calibration was taken, which one of our own prevents; encoder, and the
 -- gallery's own; there, and the ids of a few who are there already, by id, name or photo; staged,
 -- where not all is there that was.
-local CALIBRATION, STAGED = unpack(KEYS, #KEYS - 1)
+local CALIBRATION, STAGED, RETURNED = unpack(KEYS, #KEYS - 2)
 local encoder, calibration = ARGV[1], ARGV[2]
 local parts, people, photos, kept = unpack(ARGV, 3, 6)
 local NAMED = 5      -- of those who are there already
@@ -131,6 +132,9 @@ local function move_in(number)
     move_photos(person)
   end
   move_rows(redis.call('HGETALL', staged('rows', number)))
+  if #ids > 0 then
+    redis.call('SADD', RETURNED, unpack(ids))
+  end
   return ids
 end
 

@@ -7,6 +7,9 @@ local now = redis.call('HGET', PEOPLE, person)
 if not now then
   return 'gone'
 end
+if now == json then
+  return 'ok'  -- the answer was lost on its way
+end
 if now ~= before then
   return 'changed'
 end
@@ -14,7 +17,9 @@ local owner = redis.call('HGET', NAMES, new)
 if owner and owner ~= person then
   return 'taken'
 end
-redis.call('HDEL', NAMES, old)
+if redis.call('HGET', NAMES, old) == person then
+  redis.call('HDEL', NAMES, old)
+end
 redis.call('HSET', NAMES, new, person)
 describe(person, json, rule)
 tell(person)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
 from facetrail.errors import BadExport, GalleryError
-from index.checked_photo import checked_photo
-from index.export_lines import (
+from index.person import EnrolledPerson
+from index.photo import Photo
+from index.shown import shown
+from index.transfer.export_lines import (
     MOST_LINE,
     START,
     End,
@@ -29,9 +29,8 @@ from index.export_lines import (
     read_head,
     read_line,
 )
-from index.person import EnrolledPerson, checked_person, spelling
-from index.photo import Photo
-from index.sealed import Unsealing, is_sealed
+from index.transfer.export_order import Order
+from index.transfer.sealed import Unsealing, is_sealed
 
 PIECE = 1 << 16
 
@@ -39,20 +38,18 @@ PIECE = 1 << 16
 Item = EnrolledPerson | Photo
 Take = Callable[[Item], None]
 
-_ID = re.compile(r"[0-9a-f]{12}")
-
 
 class ImportFile(AbstractContextManager["ImportFile"]):
     """An export, open. ask: for the passphrase, if it is sealed."""
 
     def __init__(self, path: Path, ask: Callable[[], str]) -> None:
         """Raises BadExport, for a wrong passphrase too."""
-        self.name = str(path)
+        self.name = shown(path)
         try:
             self._file = path.open("rb")
         except OSError as error:
             raise BadExport(
-                f"{path} can't be read ({error.strerror}): name a file that `facetrail people "
+                f"{self.name} can't be read ({error.strerror}): name a file that `facetrail people "
                 "export` wrote"
             ) from error
         try:
@@ -167,62 +164,3 @@ class Reading:
         if found != end:
             raise BadExport(f"{self._name} is altered or damaged: take another copy of it")
         self._end = end
-
-
-class Order:
-    """Holds that each person and photo is one the gallery can keep, and is there once."""
-
-    def __init__(self) -> None:
-        self.people = self.photos = 0
-        self._ids: set[bytes] = set()
-        self._names: set[str] = set()
-        self._digests: set[bytes] = set()
-        self._last: EnrolledPerson | None = None
-        self._shown = False  # by a photo of theirs
-
-    def person(self, person: EnrolledPerson) -> EnrolledPerson:
-        """Raises GalleryError."""
-        self.close()
-        person = checked_person(person)
-        if not _ID.fullmatch(person.id):
-            raise GalleryError(
-                f"{person.name}: expected an id of 12 digits, got {person.id[:20]!r}"
-            )
-        if not _is_time(person.enrolled_at):
-            raise GalleryError(
-                f"{person.name}: was enrolled at {person.enrolled_at[:40]!r}, no time"
-            )
-        raw, name = bytes.fromhex(person.id), spelling(person.name)
-        if raw in self._ids or name in self._names:
-            raise GalleryError(f"{person.name} is there twice, by name or by id")
-        self._ids.add(raw)
-        self._names.add(name)
-        self._last, self._shown = person, False
-        self.people += 1
-        return person
-
-    def photo(self, photo: Photo) -> Photo:
-        """Raises GalleryError."""
-        if self._last is None:
-            raise GalleryError("expected a person before the first photo")
-        photo = checked_photo(photo)
-        raw = bytes.fromhex(photo.digest)
-        if raw in self._digests:
-            raise GalleryError(f"photo {photo.digest[:12]} is there twice")
-        self._digests.add(raw)
-        self._shown |= not photo.negative
-        self.photos += 1
-        return photo
-
-    def close(self) -> None:
-        """The last person has come to their end. Raises GalleryError."""
-        if self._last is not None and not self._shown:
-            raise GalleryError(f"{self._last.name} has no photo, expected one at least")
-
-
-def _is_time(stamp: str) -> bool:
-    try:
-        datetime.fromisoformat(stamp)
-    except ValueError:
-        return False
-    return True

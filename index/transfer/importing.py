@@ -6,17 +6,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from facetrail.errors import EncoderMismatch, GalleryError
-from index.erasure import Eraser
-from index.export_lines import End, Head
 from index.gallery import Gallery
-from index.import_file import ImportFile, Item, Take
 from index.person import EnrolledPerson
-from index.present import Present
 from index.reader import GalleryReader
-from index.staging import AT_ONCE, Staging
+from index.transfer.export_lines import End, Head
+from index.transfer.import_file import ImportFile, Item, Take
+from index.transfer.present import Present
+from index.transfer.staging import Staging
+from index.unfinished import Unfinished
 
 #: Of those who are there already so many are named.
 NAMED = 5
+#: An erasure that goes on is waited for so long; in seconds.
+ERASURE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +62,24 @@ def check(file: ImportFile, gallery: GalleryReader, *, skip_existing: bool) -> C
     return Checked(head, end, skipped, end.people - len(skipped), photos, own)
 
 
-def import_people(file: ImportFile, gallery: Gallery, checked: Checked) -> Imported:
-    """Everyone but those to skip, in one change.
+def import_people(
+    file: ImportFile, gallery: Gallery, checked: Checked, *, wait_s: float = ERASURE_S
+) -> Imported:
+    """Everyone but those to skip, in one change. wait_s: for an erasure that goes on.
 
     Raises BadExport, EncoderMismatch, GalleryError; nothing is changed then.
     """
-    Eraser(gallery).finish()  # lest an erasure that was cut off goes on with who comes back
     with Staging(gallery) as staging:
         _, end = file.read(_AllBut(checked.skipped, staging.take).take)
         if end != checked.end:
             raise GalleryError(f"{file.name} has changed while it was read: import it again")
         if not staging.ids:
             return Imported()
-        imported = _moved_in(file, staging, checked.head)
-        _no_longer_erased(gallery, staging.ids)
+        unfinished = Unfinished(gallery, wait_s=wait_s)
+        with unfinished.alone():  # lest an erasure goes on with who comes back
+            unfinished.finish_alone()
+            imported = _moved_in(file, staging, checked.head)
+            unfinished.finish_alone()
         return imported
 
 
@@ -86,13 +92,6 @@ def _moved_in(file: ImportFile, staging: Staging, head: Head) -> Imported:
     if verdict != "ok":
         raise GalleryError("Redis has lost a part of what was to be imported: import it again")
     return Imported(None if head.calibration is None else details == ["1"])
-
-
-def _no_longer_erased(gallery: GalleryReader, ids: Sequence[str]) -> None:
-    """Of whoever was erased within a day nothing is said, until they are back."""
-    for start in range(0, len(ids), AT_ONCE):
-        names = [gallery.keys.erased(person) for person in ids[start : start + AT_ONCE]]
-        gallery.client.unlink(*names)
 
 
 class _AllBut:

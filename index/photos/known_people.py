@@ -68,7 +68,7 @@ class KnownPeople:
 
         but: the id of a person who is left out. Raises RedisError.
         """
-        found = self._index.search(probes)
+        found = self._index.search(probes, within=self.threshold)
         apart = self._nearest_apart(probes, but)
         nearest = [
             min(

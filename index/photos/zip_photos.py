@@ -14,8 +14,9 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from facetrail.errors import BadPicture
-from index.photo_source import PhotoSource, Unreadable, shown
-from index.portrait import MOST_BYTES, called_like_a_picture, too_large
+from index.photos.photo_source import PhotoSource, Unreadable
+from index.photos.portrait import MOST_BYTES, called_like_a_picture, too_large
+from index.shown import shown
 
 #: Ten photos of each of 10 000 people, and as many again.
 MOST_MEMBERS = 200_000
@@ -84,11 +85,11 @@ class ZipPhotos:
     """The photos of a zip while it is open. Raises BadPicture for one that can't be trusted."""
 
     def __init__(self, path: Path) -> None:
-        self.name = shown(str(path))
+        self.name = shown(path)
         with ExitStack() as opened:
             try:
                 file = opened.enter_context(path.open("rb"))
-                self._check_length(file)
+                self._check_list(file)
                 self._archive = opened.enter_context(zipfile.ZipFile(file))
             except _DAMAGED as error:
                 raise self._refused("is no zip that can be read; make it again") from error
@@ -153,22 +154,26 @@ class ZipPhotos:
             return Unreadable(member.name, BadPicture("not_an_image", sentence))
         return member
 
-    def _check_length(self, file: BinaryIO) -> None:
-        """Before anything reads the list of members. Raises BadPicture, and what _DAMAGED has."""
-        count, size = _declared(file)
-        if count > MOST_MEMBERS or size > MOST_LIST:
+    def _check_list(self, file: BinaryIO) -> None:
+        """Before anything reads the list of members. Raises BadPicture, and what _DAMAGED has.
+
+        `zipfile` makes an object of each member there is, whatever number is declared.
+        """
+        count, size, end = _declared(file)
+        if size > MOST_LIST:
             raise self._refused(
-                f"declares {count} members, and {MOST_MEMBERS} are taken at most; split it"
+                f"has a list of members of {size / 1e6:.1f} MB, and {MOST_LIST / 1e6:.1f} are read "
+                "at most; split it"
+            )
+        count = max(count, _listed(file, size, end))
+        if count > MOST_MEMBERS:
+            raise self._refused(
+                f"has {count} members, and {MOST_MEMBERS} are taken at most; split it"
             )
 
     def _checked(self) -> Iterator[ZipMember]:
         """Those that are called like pictures, and zips, by name. Raises BadPicture."""
-        members = self._archive.infolist()
-        if len(members) > MOST_MEMBERS:
-            raise self._refused(
-                f"has {len(members)} members, and {MOST_MEMBERS} are taken at most; split it"
-            )
-        for info in sorted(members, key=_name_of):
+        for info in sorted(self._archive.infolist(), key=_name_of):
             name = _name_of(info)
             self._check(name, info)
             path = PurePosixPath(name)
@@ -208,8 +213,18 @@ def _name_of(info: zipfile.ZipInfo) -> str:
         return info.filename
 
 
-def _declared(file: BinaryIO) -> tuple[int, int]:
-    """How many members a zip says it has, and the bytes of their list.
+def _listed(file: BinaryIO, size: int, end: int) -> int:
+    """How many members are listed in so many bytes before the end, or a little more.
+
+    `zipfile` takes no list that lies elsewhere, and none in which a member begins otherwise.
+    """
+    start = max(0, end - size - END_64.size - LOCATOR.size)
+    file.seek(start)
+    return file.read(end - start).count(b"PK\1\2")
+
+
+def _declared(file: BinaryIO) -> tuple[int, int, int]:
+    """How many members a zip says it has, the bytes of their list, and where its end begins.
 
     Raises BadZipFile, struct.error.
     """
@@ -231,4 +246,4 @@ def _declared(file: BinaryIO) -> tuple[int, int]:
             if len(found) == END_64.size and found.startswith(b"PK\6\6"):
                 *_, more, larger, _ = END_64.unpack(found)
                 count, size = max(count, more), max(size, larger)
-    return count, size
+    return count, size, start + at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +11,15 @@ import numpy as np
 
 from facetrail.errors import BadPicture, BadSettings
 from facetrail.wire import Quality
-from index.picture_header import declared_size, foreign_kind
+from index.photos.picture_header import declared_size, foreign_kind
+from index.shown import shown
 from ingest.faces.align import align
 from ingest.faces.face import Detector, Face, Picture
 from ingest.faces.quality import quality_of
 
-PICTURES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"))
+PICTURES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+)
 #: Called like pictures and not read here: named with the mend, and not passed over in silence.
 FOREIGN = frozenset((".heic", ".heif", ".avif"))
 #: A face of less than this share of the largest one's height is background, not a second person.
@@ -46,8 +50,8 @@ def portrait(path: Path | str, picture: Picture, detector: Detector, *, min_face
     if len(faces) > 1:
         raise BadPicture(
             "several_faces",
-            f"{path}: {len(faces)} faces were found, of which 1 may be; cut the photo to the "
-            "person meant",
+            f"{shown(path)}: {len(faces)} faces were found, of which 1 may be; cut the photo to "
+            "the person meant",
             value=len(faces),
             limit=1,
         )
@@ -64,7 +68,8 @@ def check_height(path: Path | str, height: float, least: int) -> None:
     if height < least:
         raise BadPicture(
             "too_small",
-            f"{path}: the face is {height:.1f} pixels high; use a photo with at least {least}",
+            f"{shown(path)}: the face is {height:.1f} pixels high; use a photo with at least "
+            f"{least}",
             value=height,
             limit=least,
         )
@@ -72,7 +77,7 @@ def check_height(path: Path | str, height: float, least: int) -> None:
 
 def no_face(path: Path | str) -> BadPicture:
     return BadPicture(
-        "no_face", f"{path}: no face was found; use a photo with one clear, frontal face"
+        "no_face", f"{shown(path)}: no face was found; use a photo with one clear, frontal face"
     )
 
 
@@ -86,13 +91,13 @@ def read(path: Path) -> bytes:
     """Raises BadPicture if the file can't be read, or is larger than photos are."""
     try:
         with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+            data, size = file.read(MOST_BYTES + 1), os.fstat(file.fileno()).st_size
     except OSError as error:
         raise BadPicture(
-            "not_an_image", f"{path} can't be read ({error.strerror}); check the path"
+            "not_an_image", f"{shown(path)} can't be read ({error.strerror}); check the path"
         ) from error
     if len(data) > MOST_BYTES:
-        raise too_large(path, max(len(data), path.stat().st_size))
+        raise too_large(path, max(len(data), size))
     return data
 
 
@@ -100,8 +105,8 @@ def too_large(path: Path | str, size: int) -> BadPicture:
     """size: bytes of the file."""
     return BadPicture(
         "not_an_image",
-        f"{path} has {size / 1e6:.1f} MB, and a photo {MOST_BYTES / 1e6:.0f} at most; save it "
-        "smaller, as JPEG",
+        f"{shown(path)} has {size / 1e6:.1f} MB, and a photo {MOST_BYTES / 1e6:.0f} at most; save "
+        "it smaller, as JPEG",
         value=size,
         limit=MOST_BYTES,
     )
@@ -111,14 +116,16 @@ def decoded(path: Path | str, data: bytes) -> Picture:
     """RGB `(h, w, 3)`, turned as its EXIF says. Raises BadPicture."""
     foreign = foreign_kind(data)
     if foreign is not None:
-        raise BadPicture("not_an_image", f"{path} is {foreign}, which is not read; save it as JPEG")
+        raise BadPicture(
+            "not_an_image", f"{shown(path)} is {foreign}, which is not read; save it as JPEG"
+        )
     try:
         picture = _decoded(data) if _fits(path, data) else None
     except cv2.error:
         picture = None
     if picture is None:
         raise BadPicture(
-            "not_an_image", f"{path} is not an image, whatever its name; use a JPEG or PNG"
+            "not_an_image", f"{shown(path)} is not an image, whatever its name; use a JPEG or PNG"
         )
     return picture
 
@@ -129,8 +136,8 @@ def _fits(path: Path | str, data: bytes) -> bool:
     if width * height > MOST_PIXELS:
         raise BadPicture(
             "not_an_image",
-            f"{path} is {width}x{height}, {width * height / 1e6:.0f} megapixels; use a photo of "
-            f"at most {MOST_PIXELS / 1e6:.0f}",
+            f"{shown(path)} is {width}x{height}, {width * height / 1e6:.0f} megapixels; use a "
+            f"photo of at most {MOST_PIXELS / 1e6:.0f}",
             value=width * height,
             limit=MOST_PIXELS,
         )
@@ -148,15 +155,32 @@ def called_like_a_picture(name: str) -> bool:
 
 
 def photos_in(folder: Path) -> list[Path]:
-    """The files of a folder that are called like pictures, by name. Raises BadSettings."""
-    return [p for p in _entries(folder) if called_like_a_picture(p.name) and p.is_file()]
+    """The files of a folder that are called like pictures, by name. Raises BadSettings.
+
+    Those that can't be looked at are among them: to read them says why.
+    """
+    pictures = [p for p in _entries(folder) if called_like_a_picture(p.name)]
+    return [p for p in pictures if os.path.isfile(p) or not os.path.exists(p)]
 
 
 def folders_of(folder: Path) -> list[Path]:
     """The folders in a folder, by name. Raises BadSettings if it is none."""
-    if not folder.is_dir():
-        raise BadSettings(f"{folder} is not a folder: name one with photos")
-    return [p for p in _entries(folder) if p.is_dir() and not p.name.startswith(".")]
+    if not os.path.isdir(folder):
+        raise BadSettings(f"{shown(folder)} is not a folder: name one with photos")
+    return [p for p in _entries(folder) if os.path.isdir(p) and not p.name.startswith(".")]
+
+
+def count_deeper(folder: Path) -> int:
+    """How many photos lie in the folders of a folder, at any depth; links are not followed.
+
+    Raises BadSettings.
+    """
+    count = 0
+    for own in folders_of(folder):
+        for _, folders, files in os.walk(own):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            count += sum(called_like_a_picture(name) for name in files)
+    return count
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -164,5 +188,5 @@ def _entries(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError as error:
         raise BadSettings(
-            f"{folder} can't be read ({error.strerror}): see to its permissions"
+            f"{shown(folder)} can't be read ({error.strerror}): see to its permissions"
         ) from error

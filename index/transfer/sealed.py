@@ -46,7 +46,8 @@ class Unsealing:
             self._key = x25519.Identity.from_str(passphrase.decrypt(sealed, words).decode())
         except (pyrage.DecryptError, pyrage.IdentityError, UnicodeDecodeError) as error:
             raise BadExport(
-                f"{name} can't be opened: the passphrase is another, or the file is damaged"
+                f"{name} can't be opened: the passphrase is another, the file is damaged, or a "
+                "much faster machine sealed it"
             ) from error
 
     def read(self, write: Write) -> None:

@@ -12,18 +12,17 @@ from types import TracebackType
 import msgspec
 import redis
 
+from facetrail.store import patient
 from index.calibration import Calibration
-from index.import_file import Item
 from index.person import EnrolledPerson, Rule, spelling
 from index.photo import ENROLLED, NEGATIVE, KeptPhoto, Photo
 from index.reader import GalleryReader
+from index.transfer.import_file import Item
 
 #: What a killed import leaves is gone after this, in seconds.
 TTL_S = 3600
 #: A part is at most so long: what Lua can unpack, and what one request should carry.
 PART_ITEMS, PART_BYTES = 500, 4_000_000
-#: The move of a million photos takes seconds, in which Redis answers nobody.
-SWITCH_TIMEOUT_S = 600
 AT_ONCE = 1000
 
 
@@ -79,12 +78,10 @@ class Staging(AbstractContextManager["Staging"]):
             msgspec.json.encode(calibration) if calibration else b"",
             *(self._parts, len(self.ids), self.photos, self._ttl_s),
         ]
-        keys = [*gallery.script_keys, gallery.keys.encoder(encoder), self._key("")]
-        patient = _patient(gallery.client)
-        try:
-            answer = gallery.script("import")(keys=keys, args=args, client=patient)
-        finally:
-            patient.connection_pool.disconnect()
+        own = [gallery.keys.encoder(encoder), self._key(""), gallery.keys.gallery_returned]
+        keys = [*gallery.script_keys, *own]
+        with patient(gallery.client) as client:
+            answer = gallery.script("import")(keys=keys, args=args, client=client)
         return [part.decode() for part in answer]
 
     def names_of(self, ids: Sequence[str]) -> list[str]:
@@ -176,12 +173,3 @@ def _some(names: Iterator[str]) -> Iterator[Sequence[str]]:
             some = []
     if some:
         yield some
-
-
-def _patient(client: redis.Redis) -> redis.Redis:
-    """A client of the same Redis that waits long for an answer."""
-    pool = client.connection_pool
-    kwargs = {**pool.connection_kwargs, "socket_timeout": SWITCH_TIMEOUT_S}
-    return redis.Redis(
-        connection_pool=redis.ConnectionPool(connection_class=pool.connection_class, **kwargs)
-    )

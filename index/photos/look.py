@@ -9,9 +9,9 @@ from facetrail.errors import BadPicture, NoSuchPerson
 from facetrail.wire import CHIP_SHAPE
 from index.gallery import Gallery
 from index.person import same_name
-from index.photo_limits import PhotoLimits
-from index.photo_source import AlignedChip, Source
-from index.portrait import decoded, portrait
+from index.photos.photo_limits import PhotoLimits
+from index.photos.photo_source import AlignedChip, Source
+from index.photos.portrait import decoded, portrait
 from ingest.faces.face import Detector, Picture
 
 
@@ -21,7 +21,7 @@ class Rejected:
 
     photo: its name. reason: one of `index.enrolment.REASONS`. sentence: what to do about it.
     value, limit: what was measured, and what would have been taken, where that is a number.
-    own: it is enrolled for this person, so nothing need be done.
+    own: it was enrolled for this person before, so nothing need be done.
     """
 
     photo: str

@@ -6,16 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from unicodedata import category
 
 from facetrail.errors import BadPicture
 from facetrail.wire import Quality
-from index.portrait import read
-
-#: Characters of a name that are shown.
-SHOWN = 1000
-#: In place of what would break a line, or can't be written.
-LOST = "\N{REPLACEMENT CHARACTER}"
+from index.photos.portrait import read
+from index.shown import shown
 
 
 class PhotoSource(Protocol):
@@ -40,7 +35,7 @@ class PhotoFile:
 
     @property
     def name(self) -> str:
-        return shown(str(self.path))
+        return shown(self.path)
 
     @property
     def kept_as(self) -> str:
@@ -92,10 +87,3 @@ class Work:
     name: str
     photos: Iterable[Path | Source]
     external_id: str | None = None
-
-
-def shown(name: str) -> str:
-    """A name in one line that any terminal and JSON can hold."""
-    signs = (sign if sign.isprintable() or category(sign) == "Zs" else LOST for sign in name)
-    whole = "".join(signs)
-    return whole if len(whole) <= SHOWN else whole[: SHOWN - 1] + "…"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from facetrail.errors import BadPicture
 from facetrail.wire import Quality
-from index.portrait import check_height
+from index.photos.portrait import check_height
 
 
 @dataclass(frozen=True, slots=True)

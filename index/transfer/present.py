@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from index.import_file import Item
 from index.person import EnrolledPerson, spelling
 from index.reader import GalleryReader
+from index.transfer.import_file import Item
 
 #: People and photos asked for at once.
 AT_ONCE = 1000

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from facetrail.wire import Encoder
-from index.look import FoundFace, Rejected
 from index.photo import Photo
-from index.photo_source import Source, Work
+from index.photos.look import FoundFace, Rejected
+from index.photos.photo_source import Source, Work
 from ingest.faces.jpeg import jpeg
 
 BATCH = 32
