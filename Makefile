@@ -15,9 +15,9 @@ endif
 demo: $(READY)
 	@$(VENV)/bin/python -m examples.demo --seconds $(SECONDS)
 
-# Two at a time: many tests wait for streams and processes.
+# Three at a time on two cores: many tests wait for streams and processes.
 test: $(READY) check
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile
+	@$(VENV)/bin/python -m pytest -n 3 --dist loadfile
 
 check: $(READY)
 	@$(VENV)/bin/ruff format --check .

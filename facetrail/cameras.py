@@ -7,13 +7,14 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from facetrail.addresses import checked_address
 from facetrail.errors import BadSettings
+from facetrail.schedule import Hours
 from facetrail.yaml_document import QUOTE_IT, YamlDocument, shown_keys
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -40,19 +41,48 @@ class _How(BaseModel):
     min_face: int = Field(
         40, ge=16, le=2000, description="Least height in pixels of a face in the frame."
     )
+    detect_precision: Literal["auto", "f32", "bf16"] = Field(
+        "auto", description="Arithmetic of detection. auto: bf16 where the processor has it."
+    )
+    tiles: int = Field(
+        1, ge=1, le=3, description="Also look at so many parts of the picture, across and down."
+    )
+    min_quality: float = Field(
+        0.0, ge=0, le=1, description="Least quality of a chip that is sent, 0 to 1."
+    )
+    better_by: float = Field(
+        0.1, ge=0, le=10, description="How much better a track's later chips must be, as a share."
+    )
+    motion: bool = Field(True, description="Whether a still picture is left alone.")
+    motion_threshold: float = Field(
+        8.0, gt=0, le=255, description="By how much brightness must change, of 255."
+    )
+    schedule: list[Hours] = Field(
+        default_factory=list, description="When it is looked at, by local time. None: always."
+    )
+    transport: Literal["tcp", "udp"] = Field("tcp", description="How RTSP carries the picture.")
+    hwaccel: Literal["auto", "none", "cuda", "vaapi"] = Field(
+        "auto", description="The device that decodes. auto: one that is there, else software."
+    )
+    keyframes_only: bool = Field(
+        False, description="Decode key frames only: `fps` is then at most what the camera sends."
+    )
 
 
 class Camera(_How):
     """One camera.
 
     url: rtsp://, rtsps://, http(s)://, a file (played in a loop at its own frame rate) or
-    webcam:0; secret, since it may hold a password. zones: polygons of x y, 0 to 1.
+    webcam:0; secret, since it may hold a password. substream: a smaller picture of the same
+    camera, read instead. zones, masks: polygons of x y, 0 to 1.
     """
 
     name: str = Field(exclude=True)
     url: SecretStr
+    substream: SecretStr | None = None
     enabled: bool = True
     zones: dict[ZoneName, Polygon] = Field(default_factory=dict)
+    masks: list[Polygon] = Field(default_factory=list)
 
     @field_validator("name")
     @classmethod
@@ -60,6 +90,17 @@ class Camera(_How):
         if not _NAME.fullmatch(name):
             raise ValueError("a camera's name has 1 to 64 letters, digits, '_', '.' and '-'")
         return name
+
+    @property
+    def read_url(self) -> SecretStr:
+        """What is read all the time."""
+        return self.substream or self.url
+
+    def with_secrets(self) -> dict[str, Any]:
+        """For JSON that only the camera's own process sees."""
+        urls = {"url": self.url, "substream": self.substream}
+        shown = {key: url.get_secret_value() for key, url in urls.items() if url is not None}
+        return self.model_dump(mode="json") | {"name": self.name} | shown
 
 
 class _CameraFile(BaseModel):
@@ -109,13 +150,20 @@ class _CameraReader:
             camera = Camera.model_validate(entry | {"name": name})
         except ValidationError as error:
             raise BadSettings(self._sentence(error, place)) from None
+        urls = {"url": camera.url, "substream": camera.substream}
+        given = {key: url for key, url in urls.items() if url is not None}
+        addresses = {key: self._address(name, key, url) for key, url in given.items()}
+        return camera.model_copy(update=addresses)
+
+    def _address(self, name: str, key: str, url: SecretStr) -> SecretStr:
+        """The url of that key, filled in and checked."""
         try:
-            filled = filled_in(camera.url.get_secret_value(), self.environment)
-            address = checked_address(filled, beside=self.path.parent)
+            filled = filled_in(url.get_secret_value(), self.environment)
+            return SecretStr(checked_address(filled, beside=self.path.parent))
         except BadSettings as error:
-            line = self.document.line_of((*place, "url"))
-            raise BadSettings(f"{self.path} line {line}: camera {name}: {error}") from None
-        return camera.model_copy(update={"url": SecretStr(address)})
+            line = self.document.line_of(("cameras", name, key))
+            place = "" if key == "url" else f"{key}: "
+            raise BadSettings(f"{self.path} line {line}: camera {name}: {place}{error}") from None
 
     def _sentence(self, error: ValidationError, place: tuple[str, ...]) -> str:
         """The first fault: file, line, key and what is expected, never the value of a url."""
@@ -171,5 +219,7 @@ def _known(loc: tuple[str, ...]) -> list[str]:
     """The keys that may stand where the last of `loc` does."""
     if len(loc) == 1:
         return list(_CameraFile.model_fields)
+    if loc[-3:-2] == ("schedule",):
+        return [field.alias or key for key, field in Hours.model_fields.items()]
     model = _How if loc[0] == "defaults" else Camera
     return [key for key in model.model_fields if key != "name"]

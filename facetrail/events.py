@@ -71,6 +71,8 @@ class EventQuality(msgspec.Struct, frozen=True, kw_only=True):
     height: float
     sharpness: float
     yaw: float
+    pitch: float = 0.0
+    brightness: float = 0.5
     score: float
 
 

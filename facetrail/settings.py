@@ -74,8 +74,8 @@ class Settings(BaseSettings):
         le=1,
         description="How far a face in a photo may be turned away, 0 frontal to 1 in profile.",
     )
-    buffer_mb: int = Field(
-        64, ge=1, description="Memory of an ingest process for chips that wait, in MB."
+    buffer_mb: float = Field(
+        64.0, gt=0, description="Memory of an ingest host for chips that wait, in MB."
     )
 
     queue_limit: int = Field(

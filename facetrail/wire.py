@@ -54,16 +54,19 @@ class Encoder(Protocol):
         ...
 
 
-class Quality(msgspec.Struct, frozen=True, kw_only=True):
+class Quality(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How good a chip is.
 
     height: of the face, in pixels of the frame. sharpness: variance of the Laplacian.
-    yaw: 0 frontal, 1 in profile. score: all in one, 0 to 1.
+    yaw: 0 frontal, 1 in profile. pitch: 0 level, 1 straight up or down. brightness: 0 black,
+    1 white. score: all in one, 0 to 1. Senders before these had no pitch and brightness.
     """
 
     height: Positive
     sharpness: Positive
     yaw: Share
+    pitch: Share = 0.0
+    brightness: Share = 0.5
     score: Share
 
 

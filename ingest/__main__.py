@@ -1,4 +1,4 @@
-"""`python -m ingest`: holds the leases of its cameras and keeps a process for each."""
+"""`python -m ingest`: reads its share of the cameras, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -9,105 +9,138 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import redis
 import structlog
 
 from facetrail import log as logging
-from facetrail.cameras import Camera, read_cameras
+from facetrail.cameras import Camera
 from facetrail.errors import FacetrailError
 from facetrail.events import publish
 from facetrail.settings import Settings, read_settings
 from facetrail.store import Keys, connect, waited_for
+from facetrail.threads import end_process_if_a_thread_fails
 from ingest.announce import state_of
+from ingest.camera_file import CameraFile
 from ingest.faces.detect import detector_file
-from ingest.leases import LEASE_S, RENEW_S, Leases
+from ingest.keeper import Keeper
+from ingest.leases import LEASE_S
+from ingest.load import SpareCores
+from ingest.spares import Process, Spares, start
 from ingest.watcher import STOP_S, Watcher
 
 STEP_S = 0.25
+#: Processes that wait for the cameras of another host.
+MOST_SPARES = 2
 
 log = structlog.get_logger(__name__)
 
 
 class Ingest:
-    """Reads the cameras whose leases it gets; `loop` until `stop`, then `shutdown`."""
+    """Keeps a process for each camera it may read; `loop` until `stop`, then `shutdown`.
+
+    processes: ids of its own, as of the last step; the keeper's thread asks for their load.
+    """
 
     def __init__(
         self,
-        cameras: list[Camera],
-        leases: Leases,
+        cameras: Iterable[Camera],
+        keeper: Keeper,
+        spares: Spares,
         *,
         announce_death: Callable[[str, str], None] = lambda camera, cause: None,
-        watcher: Callable[[Camera], Watcher] = Watcher,
+        watcher: Callable[[Camera], Watcher] | None = None,
     ) -> None:
-        self._leases = leases
+        self._keeper = keeper
+        self._spares = spares
         self._announce_death = announce_death
-        self._watcher = watcher
-        self._cameras = {camera.name: camera for camera in cameras}
+        self._watcher = watcher or partial(Watcher, start=spares.take)
         self._watchers: dict[str, Watcher] = {}
+        self._ending: dict[str, Watcher] = {}
+        self.processes: list[int] = []
+        self.change(cameras)
 
-    def loop(self, stop: threading.Event) -> None:
-        renew_at = 0.0
+    def change(self, cameras: Iterable[Camera]) -> None:
+        """Other cameras from now on; the processes of those that are the same go on."""
+        self._cameras = {camera.name: camera for camera in cameras}
+        self._keeper.wanted = tuple(self._cameras)
+
+    def loop(self, stop: threading.Event, file: CameraFile | None = None) -> None:
+        """file: the camera file, which is followed."""
+        self._keeper.start()
         while not stop.is_set():
-            if time.monotonic() >= renew_at:
-                self._renew()
-                renew_at = time.monotonic() + RENEW_S
-            for watcher in self._watchers.values():
-                if watcher.running or self._may_start():
-                    # Read anew: a Redis that is silent holds the leases' renewal up.
-                    cause = watcher.step(time.monotonic())
-                    if cause is not None:
-                        self._announce_death(watcher.camera.name, cause)
+            if file is not None and file.changed(time.monotonic()) and file.read():
+                self.change(file.cameras)
+            self.step(time.monotonic())
             stop.wait(STEP_S)
+
+    def step(self, now: float) -> None:
+        """Starts and ends processes. now: a monotonic clock's."""
+        may_read = self._keeper.may_read(now)
+        for name, watcher in list(self._watchers.items()):
+            if name not in may_read or self._cameras.get(name) != watcher.camera:
+                self._end(name)
+        for name in [name for name, watcher in self._ending.items() if watcher.has_ended(now)]:
+            del self._ending[name]
+        for name in may_read & self._cameras.keys() - self._watchers.keys() - self._ending.keys():
+            self._watchers[name] = self._watcher(self._cameras[name])
+        # Before any is started: a lease is freed only while nobody reads the camera.
+        self._keeper.reading = frozenset(self._watchers) | frozenset(self._ending)
+        for watcher in self._watchers.values():
+            if watcher.running or self._may_start():
+                cause = watcher.step(now)
+                if cause is not None:
+                    self._announce(watcher.camera.name, cause)
+        if not self._keeper.alone and all(watcher.lives for watcher in self._watchers.values()):
+            self._spares.add(MOST_SPARES)
+        self.processes = self._own_processes()
 
     def shutdown(self) -> None:
         """Ends every camera's process, all at once, and frees the leases."""
-        for watcher in self._watchers.values():
-            watcher.ask_to_stop()
+        for name in list(self._watchers):
+            self._end(name)
         deadline = time.monotonic() + STOP_S
-        for watcher in self._watchers.values():
+        for watcher in self._ending.values():
             watcher.stop(max(0.0, deadline - time.monotonic()))
-        try:
-            for name in self._watchers:
-                self._leases.free(name)
-        except redis.RedisError as error:
-            log.warning("leases run out by themselves", cause=type(error).__name__)
+        self._spares.stop()
+        self._keeper.stop()
+
+    def _own_processes(self) -> list[int]:
+        watchers = (*self._watchers.values(), *self._ending.values())
+        pids = [watcher.pid for watcher in watchers if watcher.pid is not None]
+        return [os.getpid(), *pids, *self._spares.processes]
+
+    def _announce(self, camera: str, cause: str) -> None:
+        """Aside: a Redis that is silent must not keep us from ending what must be ended."""
+        announced = threading.Thread(target=self._announce_death, args=(camera, cause), daemon=True)
+        announced.start()
+
+    def _end(self, name: str) -> None:
+        """Lets a process end its tracks and send its last chips, while others go on."""
+        log.info("camera is let go", camera=name)
+        self._ending[name] = self._watchers.pop(name)
+        self._ending[name].ask_to_stop()
 
     def _may_start(self) -> bool:
         """As many at once as there are cores: all of a host's together would be too slow."""
         starting = sum(watcher.starting for watcher in self._watchers.values())
         return starting < (os.cpu_count() or 1)
 
-    def _renew(self) -> None:
-        """While Redis is away the cameras that are read stay read."""
-        try:
-            for name in self._cameras:
-                self._settle(name, self._leases.take(name))
-        except redis.RedisError as error:
-            log.warning("leases are not renewed", cause=type(error).__name__)
-
-    def _settle(self, name: str, ours: bool) -> None:
-        if ours and name not in self._watchers:
-            log.info("camera taken", camera=name)
-            self._watchers[name] = self._watcher(self._cameras[name])
-        elif not ours and name in self._watchers:
-            log.warning("another host reads the camera", camera=name)
-            # Aside, so that the other cameras' leases are renewed meanwhile.
-            threading.Thread(target=self._watchers.pop(name).stop).start()
-
 
 def run(settings: Settings) -> None:
     """Reads cameras until SIGTERM or SIGINT. Raises FacetrailError where it can't begin."""
-    cameras = read_cameras(settings.cameras)
+    end_process_if_a_thread_fails()
+    file = CameraFile(settings.cameras)
     client, keys = connect(settings.redis_url), Keys(settings.key_prefix)
     # Looked for once here, so that a missing model is one sentence and not one for each camera.
     detector_file(settings.detector, **settings.models)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    signal.signal(signal.SIGHUP, lambda *_: file.look_again())
     waited_for(client, stop)
-    owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
     def announce_death(camera: str, cause: str) -> None:
         try:
@@ -115,10 +148,20 @@ def run(settings: Settings) -> None:
         except redis.RedisError as error:
             log.warning("camera's state not announced", camera=camera, cause=type(error).__name__)
 
-    ingest = Ingest(cameras, Leases(client, keys, owner), announce_death=announce_death)
-    log.info("ingest starts", cameras=len(cameras), lease_s=LEASE_S)
+    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    spare = SpareCores()
+    keeper = Keeper(client, keys, name, spare_cores=lambda: spare.measure(ingest.processes))
+
+    def start_process() -> Process:
+        # For all cameras, since another host may leave us any of them.
+        buffer_mb = settings.buffer_mb / len(file.cameras)
+        return start(environment={"FACETRAIL_BUFFER_MB": f"{buffer_mb:.4f}"})
+
+    spares = Spares(start_process)
+    ingest = Ingest(file.cameras, keeper, spares, announce_death=announce_death)
+    log.info("ingest starts", name=name, cameras=len(file.cameras), lease_s=LEASE_S)
     try:
-        ingest.loop(stop)
+        ingest.loop(stop, file)
     finally:
         ingest.shutdown()
     log.info("ingest ended")

@@ -11,10 +11,11 @@ class Backoff:
     """Doubles from `first_s` to `most_s`; each pause is shortened at random by up to a half.
 
     The chance keeps a hundred cameras behind one switch from coming back in the same instant.
+    The longest pause leaves five seconds to open a stream within 30 s of its return.
     """
 
     first_s: float = 1.0
-    most_s: float = 30.0
+    most_s: float = 25.0
 
     def pause(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row, from 1."""

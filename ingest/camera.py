@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import av
 import numpy as np
@@ -14,27 +15,38 @@ import structlog
 from facetrail.addresses import shown
 from facetrail.errors import StreamLost
 from ingest.backoff import Backoff
-from ingest.cut import CutFinder
+from ingest.black import BlackFinder
+from ingest.capture import CaptureClock, Clock
+from ingest.cut import CutFinder, luma_points
 from ingest.faces.face import Picture
+from ingest.hardware import Decoder
+from ingest.packets import Shot
 from ingest.sample import Sampler, StreamClock
-from ingest.stream import is_file, open_stream
+from ingest.stream import Opened, Reading, is_file, open_stream
 
 NOT_OPENED = "not opened yet"
+#: An opening without a picture is a loss after so long: that a camera is gone is said within 10 s.
+SAID_AFTER_S = 8.0
 #: A decoder that gives neither a frame nor an error for so long hangs, in seconds.
-HANGS_S = 20.0
+HANGS_S = 8.0
+#: Finding a name in a network without a name server takes its time, and can't be cut short.
+OPENING_HANGS_S = 20.0
+#: How the process ends, where only that helps.
+HANG_STATUS = 3
 
 log = structlog.get_logger(__name__)
 
-Opener = Callable[[str, threading.Event], Iterator[av.VideoFrame]]
+Opener = Callable[[str, threading.Event], Iterator[Shot]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One frame that is to be looked at.
 
-    captured_at: its arrival, nanoseconds since the epoch, UTC. seconds: on the stream's own
-    clock, growing. stream_epoch: when the stream was opened, milliseconds since the epoch.
-    cut: whether the scene changed since the frame looked at before.
+    captured_at: when it was taken by the camera's clock, or else arrived; nanoseconds since the
+    epoch, UTC. seconds: on the stream's own clock, growing. stream_epoch: when the stream was
+    opened, milliseconds since the epoch. cut: whether the scene changed since the frame looked
+    at before.
     """
 
     video: av.VideoFrame
@@ -52,7 +64,8 @@ class Frame:
 class Camera:
     """Frames of one stream at `fps`, until `stop` is set.
 
-    lost: None while frames come, else why they don't, for people to read.
+    hwaccel: auto, none or a device that decodes. opened: what the address turned out to be, at
+    its last opening.
     """
 
     def __init__(
@@ -62,25 +75,49 @@ class Camera:
         *,
         fps: float,
         stop: threading.Event,
-        opener: Opener = open_stream,
+        reading: Reading | None = None,
+        hwaccel: str = "none",
+        opener: Opener | None = None,
         backoff: Backoff | None = None,
     ) -> None:
         self.name = name
         self.fps = fps
         self.stop = stop
-        self.lost: str | None = NOT_OPENED
+        self.opened: Opened | None = None
         self._address = address
-        self._opener = opener
+        self._opener = opener or partial(
+            open_stream,
+            reading=reading,
+            decoder=Decoder(hwaccel),
+            on_open=self._say_opened,
+            on_packet=self._moved,
+        )
         self._backoff = backoff or Backoff()
+        self._clock = CaptureClock(name)
         self._epoch = 0
-        self._moved_at = time.monotonic()
+        self._lost: str | None = NOT_OPENED
+        self._reads = False
+        self._began_at = self._moved_at = time.monotonic()
+
+    @property
+    def lost(self) -> str | None:
+        """None while frames come, else why they don't, for people to read."""
+        if self._lost == NOT_OPENED and time.monotonic() - self._began_at > SAID_AFTER_S:
+            return "no picture yet"
+        return self._lost
+
+    @property
+    def clock(self) -> Clock:
+        """What dates the frames: rtcp, which is the camera's own clock, or their arrival."""
+        return self._clock.source
 
     def hangs(self, now: float) -> bool:
         """Whether only the end of its process helps. now: a monotonic clock's.
 
         A file never does: it may show one frame for a minute.
         """
-        return not is_file(self._address) and now - self._moved_at > HANGS_S
+        limit_s = HANGS_S if self._reads else OPENING_HANGS_S
+        return not is_file(self._address) and now - self._moved_at > limit_s
 
     def frames(self) -> Iterator[Frame]:
         """Frames as they come; a new `stream_epoch` after each opening."""
@@ -90,8 +127,8 @@ class Camera:
             epoch = self._next_epoch()
             try:
                 frame = None
-                for frame in self._opened(epoch):
-                    failures, self.lost = 0, None
+                for frame in self._frames_of_one_opening(epoch):
+                    failures, self._lost = 0, None
                     yield frame
                 if self.stop.is_set():
                     return
@@ -112,7 +149,7 @@ class Camera:
             address=shown(self._address),
             cause=cause,
         )
-        self.lost = cause
+        self._lost, self._reads = cause, False
         self._moved_at = time.monotonic() + pause
         self.stop.wait(pause)
 
@@ -121,16 +158,45 @@ class Camera:
         self._epoch = max(self._epoch + 1, time.time_ns() // 1_000_000)
         return self._epoch
 
-    def _opened(self, epoch: int) -> Iterator[Frame]:
-        """The frames of one opening."""
-        clock, sampler, cuts = StreamClock(), Sampler(self.fps), CutFinder()
+    def _frames_of_one_opening(self, epoch: int) -> Iterator[Frame]:
+        clock, sampler = StreamClock(), Sampler(self.fps)
+        cuts, black = CutFinder(), BlackFinder()
         cut = False
-        for video in self._opener(self._address, self.stop):
+        for shot in self._opener(self._address, self.stop):
             if self.stop.is_set():
                 return
-            self._moved_at = time.monotonic()
-            seconds = clock.seconds(video.time, self._moved_at)
-            cut = cuts.is_cut(video) or cut
+            self._moved()
+            arrived_at = time.time_ns()
+            seconds = clock.seconds(shot.video.time, self._moved_at)
+            points = luma_points(shot.video)
+            if black.changed(points, seconds):
+                self._say_black(black.black)
+            cut = cuts.is_cut(shot.video, points) or cut
+            captured_at = self._clock.at(shot.taken_at, arrived_at)
             if sampler.wants(seconds):
-                yield Frame(video, time.time_ns(), seconds, epoch, cut)
+                yield Frame(shot.video, captured_at, seconds, epoch, cut)
                 cut = False
+
+    def _moved(self) -> None:
+        self._moved_at, self._reads = time.monotonic(), True
+
+    def _say_opened(self, opened: Opened) -> None:
+        # Each round of a file is the same.
+        say = log.debug if is_file(self._address) and opened == self.opened else log.info
+        self.opened = opened
+        say(
+            "camera opened",
+            camera=self.name,
+            codec=opened.codec,
+            size="{}x{}".format(*opened.size),
+            fps=opened.fps,
+            transport=opened.transport,
+            decoder=opened.decoder,
+            clock=self.clock,
+        )
+
+    def _say_black(self, black: bool) -> None:
+        if black:
+            log.warning("the picture is black: is the lens covered?", camera=self.name)
+        else:
+            log.info("the picture is no longer black", camera=self.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
@@ -15,20 +15,29 @@ from ingest.faces.align import align
 from ingest.faces.face import Face, Picture
 from ingest.faces.jpeg import jpeg
 from ingest.faces.quality import quality_of
+from ingest.regions import Polygon, holds
 
 CONTEXT_QUALITY = 80
 CONTEXT_WIDTH = 256  # pixels, at most
 CONTEXT_SPAN = 2.5  # widths and heights of the face that the context shows
 
-Zones = Mapping[str, Sequence[tuple[float, float]]]
+Zones = Mapping[str, Polygon]
 
 
 class ChipMaker:
-    """Chips of one stream's tracks. zones: polygons, 0 to 1."""
+    """Chips of one stream's tracks.
 
-    def __init__(self, camera: str, zones: Zones) -> None:
+    zones: polygons, 0 to 1. min_quality: a chip that scores less is not sent, 0 to 1.
+    better_by: see `ChipChoice`.
+    """
+
+    def __init__(
+        self, camera: str, zones: Zones, *, min_quality: float = 0.0, better_by: float = 0.1
+    ) -> None:
         self.camera = camera
         self.zones = zones
+        self._min_quality = min_quality
+        self._better_by = better_by
         self._choices: dict[int, ChipChoice] = {}
 
     def chip(self, track: int, face: Face, picture: Picture, frame: Frame) -> FaceChip | None:
@@ -37,7 +46,9 @@ class ChipMaker:
         if aligned is None:
             return None
         quality = quality_of(face, aligned)
-        choice = self._choices.setdefault(track, ChipChoice())
+        if quality.score < self._min_quality:
+            return None
+        choice = self._choices.setdefault(track, ChipChoice(self._better_by))
         if not choice.takes(quality.score, frame.seconds):
             return None
         height, width = picture.shape[:2]
@@ -73,11 +84,7 @@ class ChipMaker:
         """The zones in which the middle of the face's lower edge lies."""
         x, y, box_width, box_height = face.box
         foot = ((x + box_width / 2) / width, (y + box_height) / height)
-        return tuple(
-            name
-            for name, polygon in self.zones.items()
-            if cv2.pointPolygonTest(np.array(polygon, np.float32), foot, False) >= 0
-        )
+        return tuple(name for name, zone in self.zones.items() if holds(zone, *foot))
 
 
 def surroundings(picture: Picture, face: Face) -> Picture:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 #: The first chips all go: the vote is open.
 FIRST = 12
-#: Later ones go when they are better by this factor,
-BETTER = 1.1
-#: or when the track has been quiet for so long, so that workers know it is still there.
-QUIET_S = 1.0
+#: Then also one after so long, so that workers know the track is still there: one that is silent
+#: for a minute has ended for them.
+QUIET_S = 5.0
 
 
 class ChipChoice:
-    """The choice for one track."""
+    """The choice for one track.
 
-    def __init__(self) -> None:
+    better_by: how much better than the best before a later chip must be, as a share of it.
+    """
+
+    def __init__(self, better_by: float) -> None:
         self.sent = 0
+        self._bar = 1.0 + better_by
         self._best = 0.0
         self._sent_at = 0.0
 
     def takes(self, score: float, seconds: float) -> bool:
         """Whether to send the chip of that quality; a yes counts it as sent."""
-        better = score > self._best * BETTER
+        better = score > self._best * self._bar
         if self.sent >= FIRST and not better and seconds - self._sent_at < QUIET_S:
             return False
         self.sent += 1

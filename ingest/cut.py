@@ -19,21 +19,26 @@ class CutFinder:
 
     def __init__(self) -> None:
         self._before: NDArray[np.float32] | None = None
+        self._size: tuple[int, int] | None = None
 
-    def is_cut(self, frame: av.VideoFrame) -> bool:
-        """Whether the frame shows another scene than the one before."""
-        points, before = _points(frame), self._before
-        self._before = points
+    def is_cut(self, frame: av.VideoFrame, points: NDArray[np.float32] | None = None) -> bool:
+        """Whether the frame shows another scene than the one before, or is of another size.
+
+        points: those of `luma_points`, if they are there already.
+        """
+        points = luma_points(frame) if points is None else points
+        before, size = self._before, self._size
+        self._before, self._size = points, (frame.width, frame.height)
         if before is None:
             return False
-        if before.shape != points.shape:
+        if size != self._size or before.shape != points.shape:
             return True
         if np.abs(points - before).mean() < LEAST_CHANGE:
             return False
         return _correlation(points, before) < LEAST_CORRELATION
 
 
-def _points(frame: av.VideoFrame) -> NDArray[np.float32]:
+def luma_points(frame: av.VideoFrame) -> NDArray[np.float32]:
     """Float32 samples of the first plane: luma, or for packed formats what comes first."""
     if frame.format.components[0].bits != 8:
         frame = frame.reformat(width=COLUMNS, height=ROWS, format="gray")

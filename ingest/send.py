@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from contextlib import suppress
 
 import redis
 import structlog
@@ -11,7 +13,7 @@ from kombu.exceptions import OperationalError
 
 from facetrail.store import Keys
 from facetrail.wire import TASK, Message
-from ingest.outbox import Item, Outbox
+from ingest.outbox import Item, Outbox, Reason
 
 #: Faces of several frames are gathered for this long: a message costs more than a chip in it.
 GATHER_S = 0.03
@@ -39,7 +41,7 @@ class Sender(threading.Thread):
         self._outbox = outbox
         self._queue_limit = queue_limit
         self._stop_asked = threading.Event()
-        self._told = 0
+        self._told: Counter[Reason] = Counter()
 
     def run(self) -> None:
         while not self._stop_asked.is_set():
@@ -49,6 +51,8 @@ class Sender(threading.Thread):
                 self._stop_asked.wait(PAUSE_S)
         while len(self._outbox) and self.step(timeout_s=0.0):
             pass  # the last words, as far as Redis takes them
+        with suppress(*AWAY):
+            self._count_drops()
 
     def stop(self, timeout_s: float = 3.0) -> None:
         """Sends what still waits and ends."""
@@ -67,7 +71,9 @@ class Sender(threading.Thread):
 
     def _tried(self, items: list[Item]) -> bool:
         try:
-            return self._has_room() and self._send(items)
+            has_room = self._has_room()
+            self._outbox.hold_back(not has_room)
+            return has_room and self._send(items)
         except AWAY as error:
             waiting = len(self._outbox) + len(items)
             log.warning(
@@ -81,8 +87,11 @@ class Sender(threading.Thread):
         return True
 
     def _has_room(self) -> bool:
-        if self._outbox.dropped > self._told:
-            dropped = self._outbox.dropped - self._told
-            self._client.hincrby(self._keys.counters, "dropped_outbox_full", dropped)
-            self._told += dropped
+        self._count_drops()
         return int(self._client.llen(self._keys.queue)) < self._queue_limit
+
+    def _count_drops(self) -> None:
+        for reason, dropped in list(self._outbox.dropped.items()):
+            if dropped > self._told[reason]:
+                self._client.hincrby(self._keys.counters, reason, dropped - self._told[reason])
+                self._told[reason] = dropped

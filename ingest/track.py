@@ -10,14 +10,20 @@ import numpy as np
 import supervision
 from numpy.typing import NDArray
 from trackers import ByteTrackTracker
+from trackers.utils.iou import BIoU
 
 from ingest.faces.face import Face
 
 #: How long a face may be out of sight before its track has ended: seconds, or if longer frames.
-LOST_S = 1.5
+LOST_S = 2.0
 LOST_FRAMES = 2
-#: Least overlap (intersection over union) of a face and where its track expected it.
+#: A face and where its track expected it are each widened by this share of their sides to all
+#: sides, and must then overlap by so much (intersection over union). Somebody who walks across
+#: moves by more than the width of the face from one look to the next.
+WIDENED = 0.75
 OVERLAP = 0.15
+#: Tracks of those who don't move are carried on so often; more would cost and say nothing.
+CARRY_S = 1.0
 #: Frames in a row before a face is a track; a single detection is often a mistake.
 FRAMES = 2
 
@@ -33,6 +39,7 @@ class Tracked:
 class Tracker:
     """ByteTrack (Zhang et al. 2022, arXiv:2110.06864) over boxes of faces.
 
+    Boxes are matched widened, as in C-BIoU (Yang et al. 2023, arXiv:2211.14317).
     Tracks are numbered from 1. fps: frames a second looked at. least_score: a detection below
     it starts no track. lost_s: seconds out of sight after which a track has ended.
     """
@@ -46,8 +53,11 @@ class Tracker:
             high_conf_det_threshold=least_score,
             minimum_consecutive_frames=FRAMES,
             minimum_iou_threshold=OVERLAP,
+            iou=BIoU(WIDENED),
         )
         self._seen_at: dict[int, float] = {}
+        self._faces: tuple[Face, ...] = ()  # of tracks, when last looked
+        self._updated_at = 0.0
         self._before = 0  # tracks numbered before the last cut
         self._newest = 0  # the highest number given
 
@@ -67,15 +77,22 @@ class Tracker:
             for track, row in zip(_ids(found), found.data.get("face", ()), strict=True)
             if track >= 0
         ]
+        self._faces, self._updated_at = tuple(face for _, face in tracked), seconds
         self._seen_at |= {track: seconds for track, _ in tracked}
         self._newest = max([self._newest, *(track for track, _ in tracked)])
         ended = [track for track, at in self._seen_at.items() if seconds - at > self.lost_s]
         return Tracked(tuple(tracked), self._end(ended))
 
+    def carry_on(self, seconds: float) -> tuple[int, ...]:
+        """Whoever was seen last is still there: nothing moved since. The tracks that ended."""
+        if not self._seen_at or seconds - self._updated_at < CARRY_S:
+            return ()
+        return self.update(self._faces, seconds).ended
+
     def end_all(self) -> tuple[int, ...]:
         """Ends every track, at a cut of the picture or the end of the stream."""
         ended = self._end(list(self._seen_at))
-        self._before = self._newest
+        self._before, self._faces = self._newest, ()
         self._bytetrack.reset()
         return ended
 

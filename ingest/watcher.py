@@ -4,42 +4,50 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
 
 from facetrail.cameras import Camera
 from ingest.backoff import Backoff
+from ingest.camera import HANG_STATUS
+from ingest.spares import Process, start
 
-#: A process that has not said for so long that it lives is killed. Starting counts too.
-SILENT_S = 30.0
-STOP_S = 6.0
-COMMAND = (sys.executable, "-m", "ingest.watch")
+#: A process that has not said for so long that it lives is killed: that its camera is gone is
+#: said within ten seconds. Starting takes longer where many start.
+SILENT_S = 8.0
+START_S = 30.0
+#: One that lived for so long did not die of its start: the next one starts soon.
+STEADY_S = 30.0
+#: Less than a lease: where that has run out, another host reads the camera meanwhile.
+STOP_S = 4.5
 
 log = structlog.get_logger(__name__)
 
 
 class Watcher:
-    """Keeps one process watching a camera. command: what it runs, but in tests."""
+    """Keeps one process watching a camera. start: starts it."""
 
     def __init__(
         self,
         camera: Camera,
         *,
-        command: Sequence[str] = COMMAND,
+        start: Callable[[], Process] = start,
         backoff: Backoff | None = None,
     ) -> None:
         self.camera = camera
-        self._command = command
-        self._process: subprocess.Popen[bytes] | None = None
+        self._start_process = start
+        self._process: Process | None = None
         self._backoff = backoff or Backoff()
         self._failures = 0
         self._start_at = 0.0
         self._heard_at = 0.0
+        self._began_at = 0.0
         self._lives = False
+        self._kill_at: float | None = None
 
     @property
     def running(self) -> bool:
@@ -49,6 +57,11 @@ class Watcher:
     def starting(self) -> bool:
         """Whether its process is there and has not said yet that it lives."""
         return self.running and not self._lives
+
+    @property
+    def lives(self) -> bool:
+        """Whether its process is there and has said that it lives."""
+        return self.running and self._lives
 
     @property
     def pid(self) -> int | None:
@@ -62,12 +75,16 @@ class Watcher:
         if self._process is None:
             return self._start(now) if now >= self._start_at else None
         if self._process.poll() is not None:
-            return self._died(now, f"ended with status {self._process.returncode}")
+            return self._died(now, _end(self._process.returncode))
+        patience_s = SILENT_S if self._lives else START_S
         if self._heard():
-            self._heard_at, self._failures, self._lives = now, 0, True
-        elif now - self._heard_at > SILENT_S:
+            self._heard_at, self._lives = now, True
+            if now - self._began_at > STEADY_S:
+                self._failures = 0
+        elif now - self._heard_at > patience_s:
             self._process.kill()
-            return self._died(now, f"was silent for {SILENT_S:.0f} s and was killed")
+            return self._died(now, f"was silent for {patience_s:.0f} s and was killed")
+        self._beat()
         return None
 
     def ask_to_stop(self) -> None:
@@ -75,6 +92,16 @@ class Watcher:
         if self._process is not None and self._process.stdin is not None:
             with suppress(BrokenPipeError):
                 self._process.stdin.close()
+
+    def has_ended(self, now: float) -> bool:
+        """Whether a process that was asked to stop is gone; its end is enforced after a while."""
+        if self.running:
+            self._kill_at = self._kill_at or now + STOP_S
+            if now < self._kill_at or self._process is None:
+                return False
+            self._process.kill()
+        self._reap()
+        return True
 
     def stop(self, wait_s: float = STOP_S) -> None:
         """Waits for the end, which is enforced after a while."""
@@ -88,22 +115,25 @@ class Watcher:
 
     def _start(self, now: float) -> str | None:
         try:
-            process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            process = self._start_process()
         except OSError as error:  # no memory or no process left: other cameras go on
             return self._died(now, f"can't be started ({error.strerror})")
         stdin, stdout = process.stdin, process.stdout
         if stdin is None or stdout is None:
             raise RuntimeError("expected pipes, got none")
         os.set_blocking(stdout.fileno(), False)
-        settings = self.camera.model_dump(mode="json") | {
-            "name": self.camera.name,
-            "url": self.camera.url.get_secret_value(),
-        }
-        self._process, self._heard_at, self._lives = process, now, False
+        self._process, self._lives = process, False
+        self._began_at = self._heard_at = now
         with suppress(BrokenPipeError):  # it has died already; the next step says so
-            stdin.write(json.dumps(settings).encode() + b"\n")
+            stdin.write(json.dumps(self.camera.with_secrets()).encode() + b"\n")
             stdin.flush()
         return None
+
+    def _beat(self) -> None:
+        """Tells the process that it is still wanted: it ends by itself where nobody says so."""
+        if self._process is not None and self._process.stdin is not None:
+            with suppress(BrokenPipeError):  # it has died just now
+                os.write(self._process.stdin.fileno(), b"\n")
 
     def _heard(self) -> bool:
         stdout = self._process.stdout if self._process else None
@@ -125,3 +155,13 @@ class Watcher:
                     with suppress(BrokenPipeError):
                         pipe.close()
             self._process = None
+
+
+def _end(status: int) -> str:
+    """How a process ended, for people to read."""
+    if status == HANG_STATUS:
+        return "ended, since its decoder hung"
+    if status < 0:
+        names = {one.value: one.name for one in signal.Signals}
+        return f"was ended by {names.get(-status, f'signal {-status}')}"
+    return f"ended with status {status}"

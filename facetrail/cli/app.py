@@ -9,6 +9,7 @@ from typing import Annotated
 import redis
 import typer
 
+from facetrail.cli.cameras_app import cameras
 from facetrail.cli.command import Json, settings_of_this_command
 from facetrail.cli.evaluate import evaluate
 from facetrail.cli.people_app import people
@@ -24,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(cameras, name="cameras")
 app.add_typer(people, name="people")
 app.add_typer(unknowns, name="unknowns")
 app.add_typer(evaluate, name="evaluate")
@@ -145,13 +147,24 @@ def find(
     camera: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only at this camera.")
     ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Save their pictures, a row for each camera."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Where was the person in a photo seen, named or not? Status 0 also for nowhere."""
     from facetrail.cli.find import run
 
     cameras = frozenset(camera) if camera else None
-    run(settings_of_this_command(), photo, since=since, cameras=cameras, as_json=json)
+    run(
+        settings_of_this_command(),
+        photo,
+        since=since,
+        cameras=cameras,
+        save_to=save,
+        as_json=json,
+    )
 
 
 @app.command(epilog='Examples: facetrail trail "Ada Lovelace", facetrail trail unknown-7f3a')

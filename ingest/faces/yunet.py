@@ -1,4 +1,4 @@
-"""YuNet (Wu et al. 2023, doi:10.1007/s11633-023-1423-y), run by OpenCV."""
+"""YuNet (Wu et al. 2023, doi:10.1007/s11633-023-1423-y), run by OpenVINO."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from facetrail.model_files import ModelFile
-from ingest.faces.face import Face, Picture
+from ingest.faces.face import Face, Floats, Picture
+from ingest.faces.network import MULTIPLE, Network, Precision
 from ingest.faces.scaling import scaled_down
 
 FILE = ModelFile(
@@ -21,32 +22,68 @@ FILE = ModelFile(
     "face_detection_yunet/face_detection_yunet_2023mar.onnx",
     model="yunet",
 )
-OVERLAP = 0.3
-MOST = 5000  # boxes before those that share a face are thinned out
+CELLS = (8, 16, 32)  # pixels of the input per cell of its maps
+OVERLAP = 0.3  # boxes that share more than this are one face
 
 
 class YuNet:
     """A `Detector`. One per thread.
 
     width: the picture's longer side is scaled down to this many pixels.
-    score: faces below it are left out.
+    score: faces below it are left out. precision, threads: of OpenVINO.
     """
 
-    def __init__(self, model: Path, *, width: int = 640, score: float = 0.5) -> None:
+    def __init__(
+        self,
+        model: Path,
+        *,
+        width: int = 640,
+        score: float = 0.5,
+        precision: Precision = "f32",
+        threads: int = 1,
+    ) -> None:
         self.width = width
-        self._network = cv2.FaceDetectorYN.create(str(model), "", (32, 32), score, OVERLAP, MOST)
+        self.score = score
+        self._network = Network(model, colours="BGR", precision=precision, threads=threads)
 
     def detect(self, picture: Picture) -> list[Face]:
         """Faces in an RGB `(h, w, 3)` picture, in its pixels, best score first."""
         small, scale = scaled_down(picture, self.width)
-        height, width = small.shape[:2]
-        self._network.setInputSize((width, height))
-        _, rows = self._network.detect(np.ascontiguousarray(small[..., ::-1]))  # wants BGR
-        faces = [_face(row / scale, float(row[14])) for row in ([] if rows is None else rows)]
-        return sorted(faces, key=lambda face: -face.score)
+        maps = self._network.run(small)
+        across = -(-small.shape[1] // MULTIPLE) * MULTIPLE
+        parts = [
+            _decode(*maps[i :: len(CELLS)], cell=cell, columns=across // cell, least=self.score)
+            for i, cell in enumerate(CELLS)
+        ]
+        boxes, landmarks, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
+        kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), self.score, OVERLAP)
+        return [_face(boxes[i] / scale, landmarks[i] / scale, scores[i]) for i in kept]
 
 
-def _face(row: np.ndarray[tuple[int], np.dtype[np.float32]], score: float) -> Face:
-    """x y w h, then five points; already in the order of `Face`."""
-    x, y, width, height = (float(value) for value in row[:4])
-    return Face((x, y, width, height), row[4:14].reshape(5, 2).astype(np.float32), score)
+def _decode(
+    face: Floats,
+    there: Floats,
+    box: Floats,
+    points: Floats,
+    *,
+    cell: int,
+    columns: int,
+    least: float,
+) -> tuple[Floats, Floats, Floats]:
+    """Boxes `(n, 4)`, landmarks `(n, 5, 2)` and scores `(n,)` of the cells with a face.
+
+    face, there: `(cells, 1)`, 0 to 1: whether it is a face, whether there is anything.
+    box: `(cells, 4)`. points: `(cells, 10)`. columns: cells in a row.
+    """
+    score = np.sqrt(face[:, 0] * there[:, 0])
+    at = np.nonzero(score > least)[0]
+    corner = np.stack([at % columns, at // columns], axis=-1).astype(np.float32)  # x, y
+    middle = (corner + box[at, :2]) * cell
+    size = np.exp(box[at, 2:]) * cell
+    landmarks = (points[at].reshape(-1, 5, 2) + corner[:, None]) * cell
+    return np.concatenate([middle - size / 2, size], axis=-1), landmarks, score[at]
+
+
+def _face(box: Floats, landmarks: Floats, score: np.float32) -> Face:
+    x, y, width, height = (float(value) for value in box)
+    return Face((x, y, width, height), landmarks, float(score))

@@ -23,6 +23,7 @@ from ingest.camera import Camera
 from ingest.faces.detect import open_detector
 from ingest.faces.face import Detector
 from ingest.outbox import Item, Outbox
+from ingest.packets import Shot
 from ingest.watch import Watch
 from workers.batcher import Batcher
 from workers.encoders.registry import open_encoder
@@ -83,9 +84,9 @@ def _items(clip: Path, detector: Detector) -> list[Item]:
     settings = CameraSettings(name=name, url=SecretStr(str(clip)))
     watch = Watch(settings, detector, outbox, least_score=0.5)
 
-    def unpaced(address: str, _: threading.Event) -> Iterator[av.VideoFrame]:
+    def unpaced(address: str, _: threading.Event) -> Iterator[Shot]:
         with av.open(address) as container:
-            yield from container.decode(video=0)
+            yield from map(Shot, container.decode(video=0))
         stop.set()
 
     for frame in Camera(name, str(clip), fps=settings.fps, stop=stop, opener=unpaced).frames():

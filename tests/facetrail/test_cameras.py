@@ -66,6 +66,24 @@ def test_the_file_of_the_documentation_is_read(write: Write) -> None:
     assert lobby.url.get_secret_value() == "rtsp://viewer:hunter2@10.0.0.12/stream1"
 
 
+def test_how_a_camera_is_looked_at_is_its_own_or_the_default(write: Write) -> None:
+    path = write(
+        "defaults: {motion_threshold: 5, schedule: [{days: mon-fri, from: '07:00'}]}\n"
+        "cameras:\n"
+        "  lobby:\n"
+        "    url: rtsp://h\n"
+        "    masks: [[[0, 0], [0.5, 0], [0.5, 0.5]]]\n"
+        "    tiles: 2\n"
+    )
+    lobby = only(path)
+    assert (lobby.motion, lobby.motion_threshold, lobby.tiles) == (True, 5, 2)
+    assert lobby.masks == [[(0, 0), (0.5, 0), (0.5, 0.5)]]
+    assert [(one.days, one.begin, one.until) for one in lobby.schedule] == [
+        ("mon-fri", "07:00", "24:00")
+    ]
+    assert Camera.model_validate(lobby.with_secrets()) == lobby
+
+
 def test_a_camera_never_shows_its_url(write: Write) -> None:
     camera = only(write("cameras:\n  a:\n    url: rtsp://u:hunter2@h/s\n"))
     assert "hunter2" not in f"{camera} {camera!r} {camera.model_dump()} {camera.model_dump_json()}"
@@ -126,7 +144,7 @@ ONE = "cameras:\n  a:\n    url: rtsp://h\n"
             ONE.replace("url", "ulr"),
             "line 3: cameras.a.ulr is not a known key; did you mean 'url'?",
         ),
-        (ONE + "    colour: 5\n", "known are fps, detect_width, min_face, url, enabled, zones"),
+        (ONE + "    colour: 5\n", "known are fps, detect_width, min_face, "),
         (ONE + "default: {}\n", "line 4: default is not a known key; did you mean 'defaults'?"),
         ("defaults: {url: x}\n" + ONE, "line 1: defaults.url is not a known key; known are fps"),
         ("camera:\n  a:\n    url: rtsp://h\n", "line 1: camera is not a known key; did you mean"),
@@ -153,6 +171,28 @@ ONE = "cameras:\n  a:\n    url: rtsp://h\n"
             "line 5: cameras.a.zones.door can't be used: List should have at least 3 items",
         ),
         (ONE + "    zones: {'': [[0, 0], [1, 0], [1, 1]]}\n", "line 4: cameras.a.zones"),
+        (
+            ONE + "    masks:\n    - [[0, 0], [1, 0], [1, 1]]\n    - [[0, 0], [1, 1]]\n",
+            "line 6: cameras.a.masks.1 can't be used: List should have at least 3 items",
+        ),
+        (ONE + "    tiles: 4\n", "line 4: cameras.a.tiles can't be used: Input should be less"),
+        (ONE + "    min_quality: 2\n", "line 4: cameras.a.min_quality can't be used: Input"),
+        (
+            ONE + "    schedule: [{from: 19:00}]\n",
+            "line 4: cameras.a.schedule.0.from can't be used: write the time in quotes, as in",
+        ),
+        (
+            ONE + "    schedule:\n    - {days: mon-fri}\n    - {days: mun}\n",
+            "line 6: cameras.a.schedule.1.days can't be used: expected days such as mon-fri",
+        ),
+        (
+            ONE + "    schedule: [{form: '07:00'}]\n",
+            "line 4: cameras.a.schedule.0.form is not a known key; did you mean 'from'?",
+        ),
+        (
+            "defaults: {schedule: [{hours: 3}]}\n" + ONE,
+            "line 1: defaults.schedule.0.hours is not a known key; known are days, from, until",
+        ),
         (
             ONE.replace("h", "u:{PW}@h/s"),
             "line 3: camera a: {PW} in the url is not set in the environment: set that variable",
@@ -226,3 +266,43 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
     path = tmp_path / "cameras.yml"
     path.write_bytes(b"\xff\xfe\x00hunter2")
     assert refused(path).startswith("is not YAML (UnicodeDecodeError)")
+
+
+def test_a_substream_is_read_instead_and_is_as_secret(write: Write) -> None:
+    camera = only(
+        write(
+            "cameras:\n  lobby:\n    url: rtsp://u:{PW}@h/main\n"
+            "    substream: rtsp://u:{PW}@h/sub\n    transport: udp\n    keyframes_only: true\n"
+        ),
+        PW="hunter2",
+    )
+    assert camera.read_url.get_secret_value() == "rtsp://u:hunter2@h/sub"
+    assert camera.url.get_secret_value() == "rtsp://u:hunter2@h/main"
+    assert (camera.transport, camera.hwaccel, camera.keyframes_only) == ("udp", "auto", True)
+    assert "hunter2" not in repr(camera) + camera.model_dump_json()
+    told = json.loads(json.dumps(camera.with_secrets()))
+    assert Camera.model_validate(told) == camera
+
+
+def test_without_a_substream_the_url_is_read(write: Write) -> None:
+    camera = only(write("cameras: {lobby: {url: 'rtsp://u:hunter2@h/main'}}\n"))
+    assert camera.read_url == camera.url
+    assert Camera.model_validate(camera.with_secrets()) == camera
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("transport: quic", "line 4: cameras.lobby.transport can't be used: Input should be 'tcp'"),
+        ("hwaccel: gpu", "line 4: cameras.lobby.hwaccel can't be used: Input should be 'auto'"),
+        ("keyframes_only: 2", "line 4: cameras.lobby.keyframes_only can't be used"),
+        ("substream: ftp://u:hunter2@h", "line 4: camera lobby: substream: url begins with none"),
+        ("substream: 'rtsp://u:{PW}@h'", "line 4: camera lobby: substream: {PW} in the url is not"),
+        ("substream: ''", "line 4: camera lobby: substream: url is neither"),
+        ("sub_stream: rtsp://h", "is not a known key; did you mean 'substream'?"),
+    ],
+)
+def test_how_a_camera_is_read_is_refused_with_its_line(
+    line: str, sentence: str, write: Write
+) -> None:
+    assert sentence in refused(write(f"cameras:\n  lobby:\n    url: rtsp://h/s\n    {line}\n"))

@@ -106,7 +106,15 @@ def test_a_field_of_another_type_or_size_is_refused(field: str, value: object) -
         Message.parse(_altered(field, value))
 
 
-@pytest.mark.parametrize("field", ["score", "yaw", "height", "sharpness"])
+def test_pitch_and_brightness_come_across_and_may_be_missing() -> None:
+    quality = Quality(height=70, sharpness=120, yaw=0.1, pitch=0.25, brightness=0.75, score=0.5)
+    chip = msgspec.structs.replace(CHIP, quality=quality)
+    assert Message.parse(bytes(Message(items=(chip,)))).items == (chip,)
+    (old,) = Message.parse(RECORDED.read_bytes()).chips
+    assert (old.quality.pitch, old.quality.brightness) == (0.0, 0.5)
+
+
+@pytest.mark.parametrize("field", ["score", "yaw", "height", "sharpness", "pitch", "brightness"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
 def test_a_quality_that_would_spoil_a_vote_is_refused(field: str, value: float) -> None:
     quality = msgspec.to_builtins(CHIP.quality) | {field: value}

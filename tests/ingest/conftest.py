@@ -17,6 +17,8 @@ from ingest.faces.face import Picture
 from tests.ingest.clips import moving, passing, write_clip
 
 PASSWORD = "p@ss:w/rd%"
+#: Serves access units, and sound.
+CAMERAS = Path(__file__).with_name("rtsp_cameras.py")
 
 
 class Pauses(threading.Event):
@@ -35,32 +37,37 @@ class Pauses(threading.Event):
 
 
 class RtspServer:
-    """deploy/simulator/rtsp_server.py with a clip at /lobby, on a port it keeps."""
+    """deploy/simulator/rtsp_server.py with a clip at /lobby, on a port it keeps.
 
-    def __init__(self, clip: Path, *options: str) -> None:
-        self._clip = clip
-        self._options = options
-        self._port = 0
+    clip, options, script: of the next start.
+    """
+
+    def __init__(self, clip: Path, *options: str, script: Path = simulator.SERVER) -> None:
+        self.clip = clip
+        self.options = options
+        self.script = script
+        self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [simulator.PYTHON, str(simulator.SERVER), "--port", str(self._port)]
+        command = [simulator.PYTHON, str(self.script), "--port", str(self.port)]
         self._process = subprocess.Popen(
-            [*command, *self._options, "--exit-with-parent", f"lobby={self._clip}"],
+            [*command, *self.options, "--exit-with-parent", f"lobby={self.clip}"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=os.environ | {"PW": PASSWORD},
         )
         assert self._process.stdout is not None
-        self._port = int(self._process.stdout.readline().split()[1].rpartition(b":")[2])
+        self.port = int(self._process.stdout.readline().split()[1].rpartition(b":")[2])
 
     def kill(self) -> None:
         if self._process is not None:
             with self._process as process:
                 process.kill()
 
-    def url(self, login: str = "") -> str:
-        return f"rtsp://{login}127.0.0.1:{self._port}/lobby"
+    def url(self, login: str = "", *, port: int | None = None) -> str:
+        """port: of a proxy before the server, if there is one."""
+        return f"rtsp://{login}127.0.0.1:{port or self.port}/lobby"
 
 
 @pytest.fixture(scope="session")
@@ -80,8 +87,8 @@ def rtsp_server(rtsp_server: object, clip: Path) -> Iterator[Callable[..., RtspS
     """`rtsp_server("--once")` starts one, where the fixture of that name found GStreamer."""
     made: list[RtspServer] = []
 
-    def started(*options: str, clip: Path = clip) -> RtspServer:
-        made.append(RtspServer(clip, *options))
+    def started(*options: str, clip: Path = clip, script: Path = simulator.SERVER) -> RtspServer:
+        made.append(RtspServer(clip, *options, script=script))
         made[-1].start()
         return made[-1]
 

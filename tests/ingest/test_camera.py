@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, pairwise
 from pathlib import Path
 
-import av
+import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
 from facetrail.errors import StreamLost
 from ingest.backoff import Backoff
-from ingest.camera import HANGS_S, NOT_OPENED, Camera
+from ingest.camera import HANGS_S, NOT_OPENED, OPENING_HANGS_S, SAID_AFTER_S, Camera
+from ingest.faces.face import Picture
+from ingest.packets import Shot
 from tests.ingest.clips import HEIGHT, WIDTH, moving, video_frame, write_clip
 from tests.ingest.conftest import Pauses
 
@@ -28,15 +30,19 @@ class Exact(Backoff):
         return min(self.most_s, self.first_s * 2.0 ** (failures - 1))
 
 
-def stream(*parts: int | str) -> Callable[..., Iterator[av.VideoFrame]]:
+def shots(pictures: Iterable[Picture]) -> Iterator[Shot]:
+    return (Shot(video_frame(picture, i)) for i, picture in enumerate(pictures))
+
+
+def stream(*parts: int | str) -> Callable[..., Iterator[Shot]]:
     """Opens one part after the other: as many frames, or a reason why there are none."""
     left = iter(parts)
 
-    def opened(address: str, stop: threading.Event) -> Iterator[av.VideoFrame]:
+    def opened(address: str, stop: threading.Event) -> Iterator[Shot]:
         part = next(left, "no more")
         if isinstance(part, str):
             raise StreamLost(part)
-        return (video_frame(picture, i) for i, picture in enumerate(moving(part)))
+        return shots(moving(part))
 
     return opened
 
@@ -62,6 +68,50 @@ def test_it_says_why_no_frames_come() -> None:
     assert reader.stop.taken == [1.0]  # type: ignore[attr-defined]
     assert len(list(frames)) == 1
     assert reader.lost == "the stream ended"
+
+
+def test_that_no_picture_has_come_yet_is_said_after_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader = camera(ADDRESS, 2)
+    began = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: began + SAID_AFTER_S - 1)
+    assert reader.lost == NOT_OPENED
+    monkeypatch.setattr(time, "monotonic", lambda: began + SAID_AFTER_S + 1)
+    assert reader.lost == "no picture yet" and SAID_AFTER_S < 10
+
+
+def test_a_picture_that_is_black_is_said_once_and_that_it_is_back() -> None:
+    black, grey = np.full((HEIGHT, WIDTH, 3), 5, np.uint8), next(moving(1))
+    pictures = [grey, *[black] * 150, grey, grey]
+    reader = Camera("lobby", ADDRESS, fps=5, stop=Pauses(1), opener=lambda *_: shots(pictures))
+    with capture_logs() as lines:
+        assert len(list(reader.frames())) > 40
+    assert [line["event"] for line in lines if line["camera"] == "lobby"][:2] == [
+        "the picture is black: is the lens covered?",
+        "the picture is no longer black",
+    ]
+
+
+def test_a_frame_has_the_time_of_the_cameras_clock() -> None:
+    # Given a camera that says when it took its first two frames, one of them long ago
+    now = time.time_ns()
+    taken = [now - 10**9, now - 10**12, None]
+    reader = Camera(
+        "lobby",
+        ADDRESS,
+        fps=60,
+        stop=Pauses(1),
+        opener=lambda *_: (
+            Shot(video_frame(picture, i), at)
+            for i, (picture, at) in enumerate(zip(moving(3), taken, strict=True))
+        ),
+    )
+    frames = reader.frames()
+    assert next(frames).captured_at == now - 10**9
+    assert reader.clock == "rtcp"
+    assert now <= next(frames).captured_at < now + 10**10
+    assert reader.clock == "arrival"
 
 
 def test_an_epoch_grows_with_each_opening_also_within_a_millisecond() -> None:
@@ -111,10 +161,7 @@ def test_a_stop_is_no_loss() -> None:
 def test_only_the_wanted_frames_are_given_and_a_cut_between_is_kept() -> None:
     pictures = [*moving(4), *([next(moving(1))[::-1, ::-1] // 3 + 160] * 26)]
 
-    def opened(address: str, stop: threading.Event) -> Iterator[av.VideoFrame]:
-        return (video_frame(picture, i) for i, picture in enumerate(pictures))
-
-    reader = Camera("lobby", ADDRESS, fps=5, stop=Pauses(1), opener=opened)
+    reader = Camera("lobby", ADDRESS, fps=5, stop=Pauses(1), opener=lambda *_: shots(pictures))
     frames = list(reader.frames())
     assert [round(frame.seconds * 15) for frame in frames] == list(range(0, 30, 3))
     assert sum(frame.cut for frame in frames) <= 1
@@ -157,32 +204,33 @@ def test_a_file_that_comes_late_is_played(tmp_path: Path) -> None:
     assert stop.taken[:3] == [1.0, 2.0, 4.0]
 
 
-def test_a_decoder_that_hangs_is_known(wait_for: Callable[..., None]) -> None:
-    # Given a camera whose opening neither comes to a frame nor to an error
+@pytest.mark.parametrize(("frames", "limit_s"), [(0, OPENING_HANGS_S), (3, HANGS_S)])
+def test_a_decoder_that_hangs_is_known(frames: int, limit_s: float) -> None:
+    # Given a camera whose opening comes neither to a frame, or another one, nor to an error
     release, inside = threading.Event(), threading.Event()
 
-    def hanging(address: str, stop: threading.Event) -> Iterator[av.VideoFrame]:
+    def hanging(address: str, stop: threading.Event) -> Iterator[Shot]:
+        yield from shots(moving(frames))
         inside.set()
         release.wait(30)
-        return iter(())
 
-    reader = Camera("lobby", ADDRESS, fps=5, stop=Pauses(1), opener=hanging)
+    reader = Camera("lobby", ADDRESS, fps=60, stop=Pauses(1), opener=hanging)
     thread = threading.Thread(target=lambda: list(reader.frames()))
     thread.start()
     inside.wait(10)
 
     # I expect it to hang after a while
     now = time.monotonic()
-    assert not reader.hangs(now + HANGS_S / 2)
-    assert reader.hangs(now + HANGS_S + 1)
+    assert not reader.hangs(now + limit_s / 2)
+    assert reader.hangs(now + limit_s + 1)
     release.set()
     thread.join()
 
 
 def test_a_pause_is_no_hanging_and_a_file_never_hangs() -> None:
     reader = camera(ADDRESS, "refused", most=1)
-    reader._backoff = Exact(first_s=30)
+    reader._backoff = Exact(first_s=20)
     list(reader.frames())
-    assert not reader.hangs(time.monotonic() + 30 + HANGS_S - 1)
-    assert reader.hangs(time.monotonic() + 30 + HANGS_S + 1)
+    assert not reader.hangs(time.monotonic() + 20 + OPENING_HANGS_S - 1)
+    assert reader.hangs(time.monotonic() + 20 + OPENING_HANGS_S + 1)
     assert not camera("/clips/a.mp4").hangs(time.monotonic() + 1000)

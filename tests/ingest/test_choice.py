@@ -1,13 +1,15 @@
-"""Which chips of a track go: all at first, then better ones, and one a second."""
+"""Which chips of a track go: all at first, then better ones, and one every few seconds."""
 
 from __future__ import annotations
 
-from ingest.choice import BETTER, FIRST, QUIET_S, ChipChoice
+import pytest
+
+from ingest.choice import FIRST, QUIET_S, ChipChoice
 
 
-def begun(score: float = 0.5) -> ChipChoice:
+def begun(score: float = 0.5, better_by: float = 0.1) -> ChipChoice:
     """A track whose first chips have gone, the last of them at 0 seconds."""
-    choice = ChipChoice()
+    choice = ChipChoice(better_by)
     assert all(choice.takes(score, 0.0) for _ in range(FIRST))
     return choice
 
@@ -16,17 +18,18 @@ def test_the_first_chips_go_however_poor() -> None:
     assert begun(0.01).sent == FIRST
 
 
-def test_then_only_a_clearly_better_one_goes() -> None:
-    choice = begun(0.5)
-    assert not choice.takes(0.5 * BETTER, 0.2)
-    assert choice.takes(0.5 * BETTER + 0.01, 0.2)
-    assert not choice.takes(0.5 * BETTER + 0.01, 0.4)
+@pytest.mark.parametrize("better_by", [0.0, 0.1, 0.5])
+def test_then_only_one_goes_that_is_better_by_the_amount(better_by: float) -> None:
+    choice = begun(0.5, better_by)
+    assert not choice.takes(0.5 * (1 + better_by), 0.2)
+    assert choice.takes(0.5 * (1 + better_by) + 0.01, 0.2)
+    assert not choice.takes(0.5 * (1 + better_by) + 0.01, 0.4)
     assert choice.sent == FIRST + 1
 
 
 def test_a_track_is_never_quiet_for_long() -> None:
     choice = begun(0.9)
-    taken = [i / 5 for i in range(1, 51) if choice.takes(0.1, i / 5)]
+    taken = [i / 5 for i in range(1, 251) if choice.takes(0.1, i / 5)]
     assert len(taken) == 10
     assert all(b - a >= QUIET_S for a, b in zip(taken, taken[1:], strict=False))
 

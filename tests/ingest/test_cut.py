@@ -45,6 +45,7 @@ def test_another_scene_is_one_cut(pixels: str, astronaut: Picture, hopper: Pictu
 
 def test_another_resolution_is_a_cut(astronaut: Picture) -> None:
     assert cuts([astronaut, astronaut, cv2.resize(astronaut, (640, 360))]) == [2]
+    assert cuts([astronaut, astronaut.repeat(2, 0).repeat(2, 1)]) == [1]
 
 
 def test_noise_in_the_dark_is_no_cut() -> None:

@@ -17,6 +17,7 @@ from facetrail.children import end
 from facetrail.events import MatchEvent, replay
 from facetrail.store import Keys
 from facetrail.wire import FaceChip, TrackEnded
+from ingest.watch import PARENT_S
 from tests.ingest.queued import items
 
 PASSWORD = "p@ss:w/rd%hunter2"
@@ -104,7 +105,7 @@ def test_one_camera_is_watched_while_another_is_dead(
     wait_for(lambda: len(of_type(client, keys, "camera_online")) == 2, START_S)
     assert not is_there(victim)
     causes = {e.cause for e in of_type(client, keys, "camera_offline") if e.camera == "lobby"}
-    assert causes == {"its process ended with status -9"}
+    assert causes == {"its process was ended by SIGKILL"}
     assert {client.exists(keys.lease(name)) for name in ("lobby", "yard")} == {1}
 
     # If it is asked to end, I expect nothing to be left, neither process nor lease
@@ -144,6 +145,32 @@ def _assert_password_is_nowhere(
         assert not any(secret in text for secret in secrets)
 
 
+def test_a_signal_has_the_camera_file_read_and_only_what_changed_started_again(
+    start: Start, clip: Path, client: redis.Redis, keys: Keys, wait_for: Wait, tmp_path: Path
+) -> None:
+    # Given a host that reads two cameras
+    text = f"cameras:\n  lobby:\n    url: {clip}\n  yard:\n    url: {clip}\n"
+    ingest = start(text)
+    wait_for(lambda: len(of_type(client, keys, "camera_online")) == 2, START_S)
+    before = set(children(ingest.pid))
+
+    # If the second is changed, and the host is told
+    (tmp_path / "cameras.yml").write_text(text + "    fps: 2\n")
+    ingest.send_signal(signal.SIGHUP)
+    wait_for(lambda: len(of_type(client, keys, "camera_online")) == 3, START_S)
+
+    # I expect one process to be another, and SIGHUP alone to change nothing
+    after = set(children(ingest.pid))
+    assert len(before & after) == 1 and len(after) == 2
+    assert of_type(client, keys, "camera_online")[-1].camera == "yard"
+    ingest.send_signal(signal.SIGHUP)
+    log = tmp_path / "ingest.log"
+    wait_for(lambda: log.read_text().count("camera file was read again") == 2)
+    assert set(children(ingest.pid)) == after
+    assert {client.exists(keys.lease(name)) for name in ("lobby", "yard")} == {1}
+    assert not of_type(client, keys, "camera_offline")
+
+
 def test_camera_processes_end_when_their_parent_is_killed(
     start: Start, clip: Path, client: redis.Redis, keys: Keys, wait_for: Wait
 ) -> None:
@@ -152,6 +179,21 @@ def test_camera_processes_end_when_their_parent_is_killed(
     (child,) = children(ingest.pid)
     os.kill(ingest.pid, signal.SIGKILL)
     wait_for(lambda: not is_there(child), 8)
+
+
+def test_camera_processes_end_when_their_parent_hangs(
+    start: Start, clip: Path, client: redis.Redis, keys: Keys, wait_for: Wait
+) -> None:
+    # Given a host that hangs, so that its lease runs out and another one may read the camera
+    ingest = start(f"cameras:\n  lobby:\n    url: {clip}\n")
+    wait_for(lambda: of_type(client, keys, "camera_online"), START_S)
+    (child,) = children(ingest.pid)
+    ingest.send_signal(signal.SIGSTOP)
+
+    # I expect its camera not to be read any more, and to be read again once it goes on
+    wait_for(lambda: not is_there(child), PARENT_S + 10)
+    ingest.send_signal(signal.SIGCONT)
+    wait_for(lambda: len(of_type(client, keys, "camera_online")) == 2, START_S)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facetrail.wire import MOST_CHIPS, FaceChip, TrackEnded
-from ingest.outbox import Outbox
+from ingest.outbox import CHIP_BYTES, END_BYTES, Item, Outbox
 from tests.ingest.wares import chip, ended
+
+
+def room_for(chips: int, ends: int = 0, *, of_track: int = 5) -> Outbox:
+    """An outbox for so many chips with pictures of 100 bytes."""
+    return Outbox(chips * (CHIP_BYTES + 100) + ends * END_BYTES, most_of_track=of_track)
+
+
+def one(track: int, number: int, score: float = 0.5, *, epoch: int = 1, size: int = 100) -> Item:
+    return chip(track, number, size=size, epoch=epoch, score=score)
+
+
+def numbers(items: list[Item]) -> list[int]:
+    return [item.number for item in items if isinstance(item, FaceChip)]
 
 
 def test_items_come_out_in_their_order() -> None:
@@ -32,81 +45,161 @@ def test_what_is_given_back_comes_first() -> None:
     taken = outbox.take(0)
     outbox.put([chip(1, 3)])
     outbox.give_back(taken)
-    assert [item.number for item in outbox.take(0)] == [1, 2, 3]  # type: ignore[union-attr]
+    assert numbers(outbox.take(0)) == [1, 2, 3]
 
 
-def test_the_oldest_chip_is_dropped_and_counted_when_memory_is_full() -> None:
-    outbox = Outbox(1000)
-    outbox.put(chip(1, number, size=300) for number in range(1, 6))
-    assert [item.number for item in outbox.take(0)] == [3, 4, 5]  # type: ignore[union-attr]
-    assert outbox.dropped == 2
+def test_while_the_queue_takes_all_no_chip_gives_way() -> None:
+    outbox = room_for(30, of_track=3)
+    outbox.put(one(1, number) for number in range(1, 21))
+    assert numbers(outbox.take(0)) == list(range(1, 21))
+    assert not outbox.dropped
+
+
+def test_while_the_queue_is_full_a_better_chip_takes_the_place_of_its_tracks_worst() -> None:
+    # Given a queue that takes nothing, and a track with as many chips as its vote needs
+    outbox = room_for(30, of_track=3)
+    outbox.hold_back(True)
+    outbox.put([one(2, 1, 0.1), one(1, 1, 0.5), one(1, 2, 0.3), one(1, 3, 0.4)])
+
+    # If a better and then a worse one come
+    outbox.put([one(1, 4, 0.6), one(1, 5, 0.2), ended(1, 5)])
+
+    # I expect the best to be left, in their order, and no other track to be touched
+    assert outbox.take(0) == [
+        one(2, 1, 0.1),
+        one(1, 1, 0.5),
+        one(1, 3, 0.4),
+        one(1, 4, 0.6),
+        ended(1, 3),
+    ]
+    assert outbox.dropped == {"dropped_for_better": 2}
+
+
+def test_of_equally_good_chips_the_oldest_gives_way() -> None:
+    outbox = room_for(30, of_track=2)
+    outbox.hold_back(True)
+    outbox.put(one(1, number) for number in (1, 2, 3))
+    assert numbers(outbox.take(0)) == [2, 3]
+
+
+def test_what_is_given_back_gives_way_to_better_ones_too() -> None:
+    outbox = room_for(30, of_track=2)
+    outbox.put([one(1, 1, 0.3), one(1, 2, 0.5)])
+    taken = outbox.take(0)
+    outbox.put([one(1, 3, 0.4)])
+    outbox.hold_back(True)
+    outbox.give_back(taken)
+    assert numbers(outbox.take(0)) == [2, 3]
+
+
+def test_a_queue_found_full_leaves_the_best_of_each_track() -> None:
+    outbox = room_for(30, of_track=2)
+    outbox.put([one(1, 1, 0.1), one(1, 2, 0.5), one(1, 3, 0.4), one(2, 1), ended(1, 3)])
+    outbox.hold_back(True)
+    assert outbox.take(0) == [one(1, 2, 0.5), one(1, 3, 0.4), one(2, 1), ended(1, 2)]
+
+
+def test_when_memory_is_full_the_oldest_chip_goes_where_its_track_needs_all() -> None:
+    outbox = room_for(3)
+    outbox.put(one(track, 1) for track in range(1, 6))
+    assert [item.track for item in outbox.take(0)] == [3, 4, 5]
+    assert outbox.dropped == {"dropped_outbox_full": 2}
+
+
+def test_when_memory_is_full_a_better_chip_replaces_one_of_a_track_with_many() -> None:
+    outbox = room_for(4, of_track=2)
+    outbox.put([one(1, 1), one(2, 1, 0.4), one(2, 2, 0.3), one(2, 3, 0.5), one(2, 4, 0.6)])
+    assert outbox.take(0) == [one(1, 1), one(2, 1, 0.4), one(2, 3, 0.5), one(2, 4, 0.6)]
+    assert outbox.dropped == {"dropped_for_better": 1}
 
 
 def test_a_chip_that_never_fits_is_dropped_alone() -> None:
-    outbox = Outbox(1000)
-    outbox.put([chip(1, 1, size=2000), ended(1, 1)])
-    assert outbox.take(0) == [ended(1, 0)]
-    assert outbox.dropped == 1
+    outbox = room_for(2)
+    outbox.put([chip(1, 1, size=10_000), one(2, 1), ended(1, 1)])
+    assert outbox.take(0) == [one(2, 1)]
+    assert outbox.dropped == {"dropped_outbox_full": 1}
 
 
-def test_the_end_of_a_track_is_never_dropped_and_tells_what_was_sent() -> None:
+def test_the_end_of_a_track_of_which_something_was_sent_tells_how_much() -> None:
     # Given three chips of a track of which the first has gone
-    outbox = Outbox(700)
-    outbox.put([chip(1, 1, size=300)])
+    outbox = room_for(2, ends=2)
+    outbox.put([one(1, 1)])
     outbox.take(0)
-    outbox.put([chip(1, 2, size=300), chip(1, 3, size=300), ended(1, 3), chip(2, 1, size=300)])
+    outbox.put([one(1, 2), one(1, 3), ended(1, 3)])
 
-    # If one of the two that wait must give way, and so must one of another track with that number
-    outbox.put([ended(2, 1)])
+    # If one of the two that wait must give way to another track's
+    outbox.put([one(2, 1), ended(2, 1)])
 
     # I expect the ends to count what came out
-    assert outbox.take(0) == [chip(1, 3, size=300), ended(1, 2), chip(2, 1, size=300), ended(2, 1)]
+    assert outbox.take(0) == [one(1, 3), ended(1, 2), one(2, 1), ended(2, 1)]
+
+
+def test_the_end_of_a_track_of_which_nobody_heard_is_left_out() -> None:
+    # Given a Redis that is away for so long that all chips of a thousand tracks give way
+    outbox = room_for(2, ends=2)
+    outbox.hold_back(True)
+    for track in range(1, 1001):
+        outbox.put([one(track, 1), ended(track, 1)])
+
+    # I expect the ends of those to be gone, too, since memory is bounded
+    assert outbox.take(0) == [one(999, 1), ended(999, 1), one(1000, 1), ended(1000, 1)]
+    assert outbox.dropped == {"dropped_outbox_full": 998}
 
 
 def test_tracks_of_another_opening_are_other_tracks() -> None:
-    outbox = Outbox(500)
-    outbox.put([chip(1, 1, size=400, epoch=1), chip(1, 1, size=400, epoch=2)])
+    outbox = room_for(1, ends=2)
+    outbox.put([one(1, 1, epoch=1), one(1, 1, epoch=2)])
     outbox.put([ended(1, 1, epoch=2), ended(1, 1, epoch=1)])
-    assert outbox.take(0)[1:] == [ended(1, 1, epoch=2), ended(1, 0, epoch=1)]
+    assert outbox.take(0)[1:] == [ended(1, 1, epoch=2)]
 
 
-def test_what_was_given_back_may_be_dropped_too() -> None:
-    outbox = Outbox(1000)
-    outbox.put([chip(1, 1, size=400), chip(1, 2, size=400), ended(1, 2)])
-    outbox.give_back(outbox.take(0))
-    outbox.put([chip(2, 1, size=900)])
-    assert outbox.take(0) == [ended(1, 0), chip(2, 1, size=900)]
+STEPS = st.lists(
+    st.tuples(
+        st.integers(1, 3),  # the track
+        st.integers(1, 4_000),  # bytes of a chip's picture
+        st.floats(0, 1),  # its quality
+        st.sampled_from(["", "take", "fail", "hold"]),
+    ),
+    max_size=60,
+)
 
 
-@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 400), st.booleans()), max_size=60))
-def test_ends_are_honest_whatever_happens(steps: list[tuple[int, int, bool]]) -> None:
+@given(STEPS)
+def test_ends_are_honest_whatever_happens(steps: list[tuple[int, int, float, str]]) -> None:
     # Given tracks that send chips of any size while the queue takes something now and then
-    outbox, out = Outbox(1000), []
-    numbers = {1: 0, 2: 0, 3: 0}
-    for track, size, takes in steps:
-        numbers[track] += 1
-        outbox.put([chip(track, numbers[track], size=size)])
-        assert sum(len(item.jpeg) for item in outbox._waiting) <= 1000  # type: ignore[union-attr]
-        if takes:
+    most = 10_000
+    outbox, out = Outbox(most, most_of_track=3), []
+    sent = {1: 0, 2: 0, 3: 0}
+    for track, size, score, then in steps:
+        sent[track] += 1
+        outbox.put([one(track, sent[track], score, size=size)])
+        waiting = [item for item in outbox._waiting.values() if isinstance(item, FaceChip)]
+        assert sum(len(item.jpeg) + CHIP_BYTES for item in waiting) == outbox._bytes <= most
+        if then in ("take", "fail"):
             taken = outbox.take(0)
-            if size % 2:
+            outbox.hold_back(then == "fail")
+            if then == "fail":
                 outbox.give_back(taken)
             else:
                 out += taken
-    outbox.put(ended(track, number) for track, number in numbers.items())
+        if then == "hold":
+            outbox.hold_back(True)
+    outbox.put(ended(track, number) for track, number in sent.items())
     while taken := outbox.take(0):
         out += taken
 
-    # I expect each end to tell how many of its chips came out, in order
-    for track in numbers:
-        chips = [i.number for i in out if isinstance(i, FaceChip) and i.track == track]
-        (end,) = [i for i in out if isinstance(i, TrackEnded) and i.track == track]
-        assert end.chips_sent == len(chips)
+    # I expect each end to tell how many of its chips came out, in order, and none without any
+    for track in sent:
+        chips = numbers([item for item in out if item.track == track])
+        ends = [i.chips_sent for i in out if isinstance(i, TrackEnded) and i.track == track]
+        assert ends == ([len(chips)] if chips else [])
         assert chips == sorted(set(chips))
-    assert outbox.dropped == sum(numbers.values()) - sum(isinstance(i, FaceChip) for i in out)
+    came = sum(isinstance(item, FaceChip) for item in out)
+    assert outbox.dropped.total() == sum(sent.values()) - came
+    assert not (outbox._bytes or outbox._chips or outbox._ends or outbox._missing)
 
 
 def test_items_are_waited_for() -> None:
-    outbox = Outbox(1000)
+    outbox = Outbox(10_000)
     threading.Timer(0.05, outbox.put, [[chip(1, 1)]]).start()
     assert outbox.take(10) == [chip(1, 1)]

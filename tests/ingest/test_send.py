@@ -13,7 +13,7 @@ from facetrail.broker import celery_app
 from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.store import Keys, connect
 from facetrail.wire import MOST_CHIPS, FaceChip, Message
-from ingest.outbox import Outbox
+from ingest.outbox import CHIP_BYTES, Outbox
 from ingest.send import Sender
 from tests.ingest.queued import messages
 from tests.ingest.wares import chip, ended
@@ -85,14 +85,26 @@ def test_a_full_queue_is_waited_for(client: redis.Redis, redis_url: str) -> None
 
 
 def test_what_was_dropped_is_counted_in_redis(client: redis.Redis, redis_url: str) -> None:
-    outbox = Outbox(25)
-    sender = sender_to(redis_url, outbox)
-    outbox.put(chip(1, number) for number in range(1, 6))
+    # Given a queue at its limit, and an outbox for two chips, one of each track
+    outbox = Outbox(2 * CHIP_BYTES + 400, most_of_track=1)
+    sender = sender_to(redis_url, outbox, queue_limit=1)
+    outbox.put([chip(1, 1)])
     assert sender.step(0)
-    outbox.put(chip(1, number) for number in range(6, 9))
+    outbox.put([chip(1, 2)])
+    assert not sender.step(0)
+
+    # If more come, of which some are better
+    outbox.put([chip(1, 3, score=0.9), chip(1, 4, score=0.7), chip(2, 1), chip(3, 1), ended(1, 4)])
+    client.delete(KEYS.queue)
     assert sender.step(0)
-    assert numbers(client) == [4, 5, 7, 8]
-    assert client.hgetall(KEYS.counters) == {b"dropped_outbox_full": b"4"}
+
+    # I expect those that gave way to be counted by reason
+    assert [(i.track, i.number) for i in messages(client, KEYS)[0].chips] == [(2, 1), (3, 1)]
+    assert messages(client, KEYS)[0].ends == [ended(1, 1)]
+    assert client.hgetall(KEYS.counters) == {
+        b"dropped_for_better": b"2",
+        b"dropped_outbox_full": b"1",
+    }
 
 
 def test_nothing_is_lost_while_redis_is_away(server: EmbeddedRedis, wait_for: Wait) -> None:

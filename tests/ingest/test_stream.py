@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 
 from facetrail.errors import StreamLost
-from ingest.stream import USUAL_STEP_S, Patience, open_stream
-from tests.ingest.clips import HEIGHT, WIDTH, moving, write_clip, write_sound
+from ingest.paced import USUAL_STEP_S
+from ingest.packets import Patience
+from ingest.stream import Reading, open_stream
+from tests.ingest.clips import HEIGHT, WIDTH, moving, video_frame, write_clip, write_sound
 from tests.ingest.conftest import Pauses
 
 SECRET = "rtsp://viewer:hunter2@127.0.0.1"
@@ -24,7 +26,7 @@ SECRET = "rtsp://viewer:hunter2@127.0.0.1"
 
 def refusal(address: str, patience: Patience | None = None) -> str:
     with pytest.raises(StreamLost) as caught:
-        list(open_stream(address, threading.Event(), patience))
+        list(open_stream(address, threading.Event(), Reading(patience=patience or Patience())))
     assert "hunter2" not in str(caught.value) and address not in str(caught.value)
     assert caught.value.__cause__ is None and caught.value.__suppress_context__ is (
         caught.value.__context__ is not None
@@ -36,7 +38,7 @@ def test_a_file_waits_for_each_frame_and_after_the_last(clip: Path) -> None:
     pauses = Pauses(most=1000)
     frames = list(open_stream(str(clip), pauses))
     assert len(frames) == 30
-    assert (frames[0].width, frames[0].height) == (WIDTH, HEIGHT)
+    assert (frames[0].video.width, frames[0].video.height) == (WIDTH, HEIGHT)
     # Nobody waited, so each frame was waited for from the beginning
     assert pauses.taken == pytest.approx([i / 15 for i in range(31)], abs=0.3)
     assert pauses.taken[-1] > 1.5
@@ -50,7 +52,7 @@ def test_a_file_whose_clock_starts_late_is_not_waited_for(tmp_path: Path) -> Non
     path = write_clip(tmp_path / "recording.ts", moving(15), begins_s=3600)
     pauses = Pauses(most=1000)
     frames = list(open_stream(str(path), pauses))
-    assert (frames[0].time or 0) > 3000
+    assert (frames[0].video.time or 0) > 3000
     assert max(pauses.taken) < 2
 
 
@@ -58,7 +60,7 @@ def test_a_file_without_a_clock_is_played_at_the_usual_rate(test_data: Path) -> 
     pauses = Pauses(most=50)
     path = test_data / "videos" / "street_no_faces.h265"
     frames = list(open_stream(str(path), pauses))
-    assert frames[0].time is None
+    assert frames[0].video.time is None
     assert pauses.taken[-1] == pytest.approx(49 * USUAL_STEP_S, abs=1.0)
 
 
@@ -83,6 +85,37 @@ def test_a_packet_that_can_not_be_decoded_is_passed_over(tmp_path: Path, clip: P
     assert 25 <= len(list(open_stream(str(path), Pauses(most=1000)))) <= 30
 
 
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_a_key_frame_is_shown_at_once_where_only_they_are_wanted(
+    codec: str, tmp_path: Path
+) -> None:
+    # Given a clip whose frames stand out of order, with a key frame each second
+    quiet = (
+        {"x265-params": "log-level=none:keyint=15:bframes=3:open-gop=0"}
+        if codec == "libx265"
+        else {}
+    )
+    path = tmp_path / "clip.mp4"
+    with av.open(path, "w") as file:
+        stream = file.add_stream(codec, rate=15, options={"bf": "3", "g": "15"} | quiet)
+        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuv420p"
+        for number, picture in enumerate(moving(45)):
+            file.mux(stream.encode(video_frame(picture, number)))
+        file.mux(stream.encode())
+
+    # I expect each key frame as soon as its packet is there, and no other
+    read: list[int] = []
+    shots = open_stream(
+        str(path),
+        Pauses(most=1000),
+        Reading(keyframes_only=True),
+        on_packet=lambda: read.append(1),
+    )
+    seen = [(shot.video.time, len(read)) for shot in shots]
+    assert [time for time, _ in seen] == pytest.approx([0.0, 1.0, 2.0], abs=0.01)
+    assert [count for _, count in seen] == [1, 16, 31]
+
+
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     assert refusal(str(tmp_path / "none.mp4")) == "No such file or directory"
 
@@ -91,13 +124,13 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 def test_what_is_no_video_is_told(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(content)
-    assert refusal(str(path)) == "Invalid data found when processing input"
+    assert refusal(str(path)) == "the file is no video, or a spoilt one"
 
 
 def test_a_file_cut_short_is_told(tmp_path: Path, clip: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(clip.read_bytes()[:-1000])
-    assert refusal(str(path)) == "Invalid data found when processing input"
+    assert refusal(str(path)) == "the file is no video, or a spoilt one"
 
 
 def test_sound_alone_is_told(tmp_path: Path) -> None:
@@ -159,7 +192,7 @@ def test_a_camera_that_stops_within_a_picture_is_given_up(tmp_path: Path) -> Non
 
     # I expect the pictures that came, and a reason
     address = f"http://127.0.0.1:{port[0]}/s"
-    frames = open_stream(address, threading.Event(), Patience(read_s=0.4))
+    frames = open_stream(address, threading.Event(), Reading(patience=Patience(read_s=0.4)))
     assert len(list(islice(frames, 10))) == 10
     with pytest.raises(StreamLost, match="no answer within 0.4 s"):
         list(frames)
@@ -184,7 +217,8 @@ def test_a_camera_that_sends_and_shows_nothing_is_given_up(tmp_path: Path) -> No
     frames = []
     address = f"http://127.0.0.1:{port[0]}/s"
     with pytest.raises(StreamLost, match="it sends, but no picture within 0.4 s|no answer"):
-        for frame in open_stream(address, threading.Event(), Patience(read_s=0.5, picture_s=0.4)):
+        patience = Patience(read_s=0.5, picture_s=0.4)
+        for frame in open_stream(address, threading.Event(), Reading(patience=patience)):
             frames.append(frame)
     assert len(frames) >= 29
     stop.set()

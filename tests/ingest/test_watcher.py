@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from structlog.testing import capture_logs
 
 from facetrail.cameras import Camera
 from ingest.backoff import Backoff
-from ingest.watcher import SILENT_S, Watcher
+from ingest.camera import HANG_STATUS
+from ingest.spares import start
+from ingest.watcher import SILENT_S, START_S, STEADY_S, Watcher
 
 CAMERA = Camera(name="lobby", url=SecretStr("rtsp://u:hunter2@h/s"), zones={})
 #: Says at once that it lives, then waits for the end of its stdin.
@@ -36,7 +39,9 @@ def watcher() -> Iterator[Watched]:
 
     def watching(program: str, *arguments: str) -> Watcher:
         command = (sys.executable, "-S", "-c", program, *arguments)
-        made.append(Watcher(CAMERA, command=command, backoff=Backoff(first_s=2, most_s=2)))
+        made.append(
+            Watcher(CAMERA, start=partial(start, command), backoff=Backoff(first_s=2, most_s=2))
+        )
         return made[-1]
 
     yield watching
@@ -85,7 +90,7 @@ def test_one_that_ended_is_started_again_after_a_pause(watcher: Watched, wait_fo
     with capture_logs() as lines:
         one.step(102.0)
     assert [line["event"].split(";")[0] for line in lines] == [
-        "camera's process ended with status -9"
+        "camera's process was ended by SIGKILL"
     ]
     assert lines[0]["camera"] == "lobby"
     one.step(102.9)
@@ -107,22 +112,67 @@ def test_one_that_never_lives_is_tried_less_and_less(watcher: Watched, wait_for:
     assert all(2**i / 2 <= pause <= 2**i for i, pause in enumerate(pauses))
 
 
-def test_one_that_is_silent_is_killed(watcher: Watched) -> None:
+def test_one_that_never_says_that_it_lives_is_killed(watcher: Watched) -> None:
     one = watcher(DEAF)
     one.step(100.0)
     pid = one.pid
-    one.step(100.0 + SILENT_S)
+    one.step(100.0 + START_S)
     assert one.running
-    one.step(100.0 + SILENT_S + 1)
+    assert one.step(100.0 + START_S + 1) == "its process was silent for 30 s and was killed"
     assert not one.running
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_one_that_falls_silent_is_killed_soon(watcher: Watched, wait_for: Wait) -> None:
+    # Given a process that lived and is stopped
+    one = watcher(LIVES)
+    one.step(100.0)
+    wait_for(lambda: heard(one, 101.0))
+    assert one.pid is not None
+    os.kill(one.pid, signal.SIGSTOP)
+
+    # I expect its end in time for its camera to be told offline within ten seconds
+    one.step(101.0 + SILENT_S)
+    assert one.running
+    assert one.step(101.0 + SILENT_S + 0.3) == "its process was silent for 8 s and was killed"
+    assert not one.running and SILENT_S + 0.3 < 10
+
+
+@pytest.mark.parametrize(
+    ("program", "how"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "was ended by SIGSEGV"),
+        (f"raise SystemExit({HANG_STATUS})", "ended, since its decoder hung"),
+        ("raise SystemExit(1)", "ended with status 1"),
+    ],
+)
+def test_how_a_process_ended_is_said(
+    program: str, how: str, watcher: Watched, wait_for: Wait
+) -> None:
+    one = watcher(program)
+    one.step(100.0)
+    wait_for(lambda: not one.running)
+    assert one.step(101.0) == f"its process {how}"
+
+
+def test_only_a_long_life_makes_the_next_start_early(watcher: Watched, wait_for: Wait) -> None:
+    # Given a process that says all the time that it lives, after several that died
+    one = watcher("import time\nwhile True: print('.', flush=True); time.sleep(0.01)")
+    one._failures = 5
+    one.step(100.0)
+    wait_for(lambda: heard(one, 101.0))
+    assert one._failures == 5
+
+    # If it has lived for a while, I expect them to be forgotten
+    one._began_at = 101.0 - STEADY_S - 1
+    wait_for(lambda: heard(one, 101.0) and one._failures == 0)
 
 
 @pytest.mark.parametrize("command", [("/nowhere/python",), ("/bin/true",)])
 def test_one_that_can_not_be_started_or_told_kills_nobody(
     command: tuple[str, ...], wait_for: Wait
 ) -> None:
-    one = Watcher(CAMERA, command=command)
+    one = Watcher(CAMERA, start=partial(start, command))
     one.step(100.0)
     wait_for(lambda: not one.running)
     one.step(100.0)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from facetrail.wire import FaceChip, Quality, TrackEnded
 
 
-def chip(track: int, number: int, *, size: int = 10, epoch: int = 1) -> FaceChip:
-    """size: bytes of its picture."""
+def chip(
+    track: int, number: int, *, size: int = 10, epoch: int = 1, score: float = 0.8
+) -> FaceChip:
+    """size: bytes of its picture. score: its quality."""
     return FaceChip(
         chip_id=f"{epoch}-{track}-{number}",
         camera="lobby",
@@ -18,7 +20,7 @@ def chip(track: int, number: int, *, size: int = 10, epoch: int = 1) -> FaceChip
         frame_size=(640, 360),
         landmarks=((0.0, 0.0),) * 5,  # type: ignore[arg-type]
         detection_score=0.9,
-        quality=Quality(height=90.0, sharpness=300.0, yaw=0.0, score=0.8),
+        quality=Quality(height=90.0, sharpness=300.0, yaw=0.0, score=score),
         jpeg=bytes(size),
     )
 

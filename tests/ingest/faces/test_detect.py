@@ -11,6 +11,8 @@ import pytest
 from facetrail.errors import BadModelFile
 from ingest.faces.detect import DetectorName, open_detector
 from ingest.faces.face import Detector, Face, Picture
+from ingest.faces.network import Precision
+from ingest.faces.yunet import FILE as YUNET
 
 NAMES: tuple[DetectorName, ...] = ("centerface", "yunet")
 
@@ -60,6 +62,41 @@ def test_the_points_of_both_detectors_are_close(
         one, other = (detector.detect(picture)[0] for detector in detectors)
         apart = np.linalg.norm(one.landmarks - other.landmarks, axis=1)
         assert apart.max() < 0.08 * one.height
+
+
+@pytest.mark.parametrize("name", ["astronaut", "hopper"])
+def test_yunet_gives_what_opencv_gives(
+    name: str, model_dir: Path, cache_dir: Path, request: pytest.FixtureRequest
+) -> None:
+    # Given a picture whose sides are no multiples of 32, with two faces
+    picture = request.getfixturevalue(name)[:, :500]
+    picture = np.hstack([picture, picture[:, 100:]])
+    opencv = cv2.FaceDetectorYN.create(str(model_dir / YUNET.name), "", (0, 0), 0.3, 0.3)
+    opencv.setInputSize(picture.shape[1::-1])
+    _, rows = opencv.detect(np.ascontiguousarray(picture[..., ::-1]))
+
+    found = open_detector(
+        "yunet", model_dir=model_dir, cache_dir=cache_dir, width=2000, score=0.3
+    ).detect(picture)
+
+    assert len(found) == len(rows) >= 2
+    for face, row in zip(found, sorted(rows, key=lambda row: -row[14]), strict=True):
+        assert np.allclose(face.box, row[:4], atol=0.01)
+        assert np.allclose(face.landmarks.ravel(), row[4:14], atol=0.01)
+        assert face.score == pytest.approx(float(row[14]), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("precision", ["bf16", "auto"])
+def test_less_precise_arithmetic_finds_the_same_face(
+    name: DetectorName, precision: Precision, astronaut: Picture, model_dir: Path, cache_dir: Path
+) -> None:
+    models = {"model_dir": model_dir, "cache_dir": cache_dir}
+    (exact,) = open_detector(name, **models).detect(astronaut)
+    (found,) = open_detector(name, precision=precision, **models).detect(astronaut)
+    apart = np.linalg.norm(found.landmarks - exact.landmarks, axis=1)
+    assert apart.max() < 0.02 * exact.height
+    assert found.score == pytest.approx(exact.score, abs=0.02)
 
 
 def test_a_large_photo_is_answered_in_its_own_pixels(each: Detector, astronaut: Picture) -> None:

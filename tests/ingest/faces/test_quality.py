@@ -10,7 +10,7 @@ import pytest
 
 from ingest.faces.align import TEMPLATE, align
 from ingest.faces.face import Detector, Face, Picture
-from ingest.faces.quality import quality_of, yaw_of
+from ingest.faces.quality import lighting, pitch_of, quality_of, yaw_of
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,51 @@ def test_yaw_is_the_same_to_both_sides_and_however_the_head_is_tilted() -> None:
     assert yaw_of(points) == pytest.approx(0.5)
     assert yaw_of(mirrored.astype(np.float32)) == pytest.approx(0.5)
     assert yaw_of(turned.astype(np.float32)) == pytest.approx(0.5)
+
+
+def test_pitch_grows_as_the_nose_nears_eyes_or_mouth_and_stops_at_1() -> None:
+    for direction in (-1, 1):
+        found = []
+        for down in (0, 5, 10, 40):
+            points = TEMPLATE.copy()
+            points[2, 1] = 74.4 + direction * down
+            found.append(pitch_of(points))
+        assert found == sorted(found)
+        assert found[0] < 0.01
+        assert found[-1] == 1.0
+
+
+def test_pitch_is_the_same_however_the_head_is_tilted_and_however_large() -> None:
+    points = np.array([[10, 10], [30, 10], [20, 25.2], [12, 30], [28, 30]], np.float32)
+    turned = 3 * points @ np.array([[0.8, 0.6], [-0.6, 0.8]])
+    assert pitch_of(points) == pytest.approx(0.5)
+    assert pitch_of(turned.astype(np.float32)) == pytest.approx(0.5)
+
+
+def test_points_in_one_place_look_straight_up() -> None:
+    assert pitch_of(np.zeros((5, 2), np.float32)) == 1.0
+
+
+def test_a_face_that_looks_down_scores_less(face: Face, chip: Picture) -> None:
+    points = face.landmarks.copy()
+    points[2] = points[3:].mean(0)
+    down = dataclasses.replace(face, landmarks=points)
+    assert quality_of(down, chip).pitch == 1.0
+    assert quality_of(down, chip).score < 0.7 * quality_of(face, chip).score
+
+
+def test_lighting_falls_towards_black_and_white() -> None:
+    found = [lighting(value) for value in (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)]
+    assert found == pytest.approx([0.0, 0.4, 1.0, 1.0, 1.0, 0.5, 0.0])
+
+
+@pytest.mark.parametrize("shade", [0.1, 3.0])
+def test_a_dark_and_a_washed_out_face_score_less(shade: float, face: Face, chip: Picture) -> None:
+    shaded = np.clip(chip * shade, 0, 255).astype(np.uint8)
+    quality, clear = quality_of(face, shaded), quality_of(face, chip)
+    assert abs(quality.brightness - 0.5) > abs(clear.brightness - 0.5)
+    assert lighting(quality.brightness) < lighting(clear.brightness) == 1.0
+    assert quality.score < clear.score
 
 
 def test_eyes_in_one_point_are_a_profile() -> None:

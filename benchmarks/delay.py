@@ -1,0 +1,111 @@
+"""The delay from a frame at the reader to its chip in Redis, at half load and at twice the load.
+
+    python -m benchmarks.delay --clip five_faces_1080p.mp4 --minutes 10
+
+How many cameras the machine can take is measured first, by what two of them use of it. Then half
+as many are read, and then twice as many, for so many minutes. A frame is dated when it arrives, or
+by the camera's clock, which is this machine's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.streams import Site, Taker, family_s, retimed, served
+from facetrail.wire import Message
+
+SETTLE_S = 10.0
+PROBE_CAMERAS, PROBE_S = 2, 20.0
+
+#: Rows of seconds since the start of a measurement, and milliseconds of delay.
+Delays = NDArray[np.float64]
+
+
+def capacity(clip: Path, folder: Path, fps: float) -> float:
+    """Cameras that use all of this machine's cores."""
+    with served(clip, PROBE_CAMERAS, folder) as urls:
+        site = Site(folder)
+        taker = Taker(site)
+        taker.start()
+        try:
+            with site.ingest(urls, fps=fps) as process:
+                time.sleep(SETTLE_S)
+                began, used = time.monotonic(), family_s(process.pid)
+                time.sleep(PROBE_S)
+                used = (family_s(process.pid) - used) / (time.monotonic() - began)
+        finally:
+            taker.stop()
+            site.close()
+    return len(os.sched_getaffinity(0)) * PROBE_CAMERAS / used
+
+
+def delays(clip: Path, folder: Path, *, cameras: int, fps: float, seconds: float) -> Delays:
+    """Of every chip, `(n, 2)`."""
+    with served(clip, cameras, folder) as urls:
+        site = Site(folder)
+        taker = Taker(site)
+        try:
+            with site.ingest(urls, fps=fps):
+                time.sleep(SETTLE_S)
+                site.client.delete(site.keys.queue)
+                taker.start()
+                time.sleep(seconds)
+                taker.stop()
+        finally:
+            site.close()
+    began = taker.arrived[0][0]
+    rows = [
+        ((at - began) / 1e9, (at - chip.captured_at) / 1e6)
+        for at, line in taker.arrived
+        for chip in _message(line).chips
+    ]
+    return np.array(rows)
+
+
+def _message(line: bytes) -> Message:
+    body = base64.b64decode(json.loads(line)["body"])
+    (data,), _, _ = msgspec.msgpack.decode(body)
+    return Message.parse(data)
+
+
+def told(name: str, found: Delays, seconds: float) -> str:
+    """Median and p95 of the whole, and of its first and last third."""
+    thirds = [found[(found[:, 0] // (seconds / 3)) == third, 1] for third in (0, 2)]
+    first, last = (np.percentile(third, 95) if third.size else np.nan for third in thirds)
+    return (
+        f"{name}: {len(found)} chips, delay {np.median(found[:, 1]):.0f} ms, "
+        f"p95 {np.percentile(found[:, 1], 95):.0f} ms; p95 of the first third {first:.0f} ms, of "
+        f"the last {last:.0f} ms"
+    )
+
+
+def main() -> None:
+    made = argparse.ArgumentParser(description="From a frame at the reader to its chip in Redis.")
+    made.add_argument("--clip", type=Path, required=True, help="people, in a video")
+    made.add_argument("--fps", type=float, default=5.0, help="frames a second looked at")
+    made.add_argument("--minutes", type=float, default=10.0, help="of each measurement")
+    made.add_argument("--most", type=float, help="cameras the machine can take; else measured")
+    given = made.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        clip = retimed(given.clip, folder / "clip.mp4")
+        most = given.most or capacity(clip, folder, given.fps)
+        print(f"this machine can take {most:.1f} cameras", flush=True)
+        for load, cameras in (("half", max(1, int(most / 2))), ("twice", round(most * 2))):
+            seconds = 60 * given.minutes
+            found = delays(clip, folder, cameras=cameras, fps=given.fps, seconds=seconds)
+            print(told(f"{load} the load, {cameras} cameras", found, seconds), flush=True)
+
+
+if __name__ == "__main__":
+    main()

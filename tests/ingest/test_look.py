@@ -1,0 +1,212 @@
+"""What one camera's watch makes of frames: tracks and chips where there is something to see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice, pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pydantic import SecretStr
+
+from facetrail.cameras import Camera
+from facetrail.schedule import Hours
+from facetrail.settings import Settings
+from facetrail.wire import FaceChip, TrackEnded
+from ingest.camera import Frame
+from ingest.choice import FIRST, QUIET_S
+from ingest.faces.centerface import CenterFace
+from ingest.faces.face import Detector, Face, Picture
+from ingest.motion import REST_S
+from ingest.outbox import Outbox
+from ingest.second_opinion import SIDE
+from ingest.watch import Watch, second_detector
+from tests.ingest.clips import passing, video_frame
+
+FPS = 5.0
+BEGIN = datetime(2026, 11, 23, 12, 0).timestamp()  # a Monday
+
+
+class Counting:
+    """A detector that counts how often it is asked."""
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector = detector
+        self.asked = 0
+
+    def detect(self, picture: Picture) -> list[Face]:
+        self.asked += 1
+        return self.detector.detect(picture)
+
+
+@pytest.fixture
+def counting(detector: Detector) -> Counting:
+    return Counting(detector)
+
+
+class Blind:
+    """A detector to which nothing is a face."""
+
+    def detect(self, picture: Picture) -> list[Face]:
+        return []
+
+
+def camera(**keys: object) -> Camera:
+    return Camera.model_validate({"name": "lobby", "url": SecretStr("rtsp://h")} | keys)
+
+
+def frames(pictures: Iterable[Picture]) -> Iterator[Frame]:
+    """Five a second."""
+    for number, picture in enumerate(pictures):
+        seconds = number / FPS
+        at = round((BEGIN + seconds) * 1e9)
+        yield Frame(video_frame(picture), at, seconds, 1, cut=False)
+
+
+def seen(watch: Watch, shown: Iterable[Frame]) -> list[FaceChip | TrackEnded]:
+    """What goes to the outbox, in order."""
+    found: list[FaceChip | TrackEnded] = []
+    for frame in shown:
+        watch.look(frame)
+        found += watch.outbox.take(0.0)
+    return found
+
+
+def watching(
+    detector: Detector,
+    *,
+    second: Detector | None = None,
+    now: Callable[[], datetime] = datetime.now,
+    **keys: object,
+) -> Watch:
+    outbox = Outbox(10_000_000)
+    return Watch(camera(**keys), detector, outbox, least_score=0.5, second=second, now=now)
+
+
+def portrait(astronaut: Picture) -> Picture:
+    return next(passing(1, astronaut))
+
+
+def test_someone_who_stands_still_keeps_the_track_and_costs_little(
+    counting: Counting, astronaut: Picture
+) -> None:
+    # Given somebody who stands before the camera for a minute, and then is gone
+    watch = watching(counting)
+    pictures = [portrait(astronaut)] * 300
+    found = seen(watch, frames(pictures))
+
+    # I expect one track, kept alive by a chip now and then, and few looks
+    chips = [item for item in found if isinstance(item, FaceChip)]
+    assert {chip.track for chip in chips} == {1}
+    assert len(chips) == len(found) > FIRST
+    gaps = [(b.captured_at - a.captured_at) / 1e9 for a, b in pairwise(chips)]
+    assert max(gaps) < REST_S + QUIET_S
+    assert counting.asked < 300 / FPS / REST_S + 20
+
+    # and its end when they have left
+    empty = np.full((360, 640, 3), 110, np.uint8)
+    gone = seen(watch, islice(frames([*pictures, *[empty] * 20]), 300, None))
+    assert [type(item) for item in gone] == [TrackEnded]
+
+
+def test_without_the_gate_every_frame_is_looked_at(counting: Counting, astronaut: Picture) -> None:
+    seen(watching(counting, motion=False), frames([portrait(astronaut)] * 40))
+    assert counting.asked == 40
+
+
+def test_an_empty_scene_is_hardly_looked_at(counting: Counting) -> None:
+    empty = np.full((360, 640, 3), 110, np.uint8)
+    assert seen(watching(counting), frames([empty] * 300)) == []
+    assert counting.asked < 30
+
+
+def test_someone_who_passes_is_looked_at_all_the_time(
+    counting: Counting, astronaut: Picture
+) -> None:
+    found = seen(watching(counting), frames(passing(40, astronaut)))
+    assert counting.asked == 40
+    assert len(found) >= FIRST
+
+
+@pytest.mark.parametrize(("after_s", "looked_at"), [(0, True), (8 * 3600, False)])
+def test_outside_its_hours_a_camera_is_not_looked_at(
+    after_s: float, looked_at: bool, counting: Counting, astronaut: Picture
+) -> None:
+    hours = Hours.model_validate({"days": "mon", "from": "08:00", "until": "18:00"})
+    now = datetime.fromtimestamp(BEGIN + after_s)
+    watch = watching(counting, now=lambda: now, schedule=[hours])
+    found = seen(watch, frames(passing(20, astronaut)))
+    assert bool(found) is looked_at
+    assert (counting.asked > 0) is looked_at
+
+
+def test_tracks_end_with_the_hours(counting: Counting, astronaut: Picture) -> None:
+    # Given hours that end with the tenth frame
+    noon = datetime.fromtimestamp(BEGIN)
+    hours = Hours.model_validate({"until": f"{noon:%H:%M}"})
+    times = iter([noon - timedelta(seconds=1)] * 10 + [noon] * 20)
+    watch = watching(counting, now=lambda: next(times), schedule=[hours])
+
+    found = seen(watch, frames(passing(30, astronaut)))
+
+    # I expect chips until then, and the end at once
+    assert isinstance(found[-1], TrackEnded)
+    assert found[-1].ended_at == pytest.approx((BEGIN + 10 / FPS) * 1e9, abs=1e7)
+    assert found[-1].chips_sent == len(found) - 1 > 0
+    assert counting.asked == 10
+
+
+def test_the_best_chip_of_a_frame_goes_first(
+    counting: Counting, astronaut: Picture, hopper: Picture
+) -> None:
+    # Given a small face beside a large one
+    pictures = []
+    for shift in range(6):
+        picture = np.full((720, 1280, 3), 110, np.uint8)
+        picture[100:220, 50 + shift : 170 + shift] = cv2.resize(astronaut[:256, 96:352], (120, 120))
+        picture[100:612, 600:1112] = cv2.resize(hopper[40:552], (512, 512))
+        pictures.append(picture)
+
+    found = seen(watching(counting), frames(pictures))
+
+    # I expect the better before the other in every frame
+    by_frame: dict[int, list[float]] = {}
+    for chip in found:
+        assert isinstance(chip, FaceChip)
+        by_frame.setdefault(chip.captured_at, []).append(chip.quality.score)
+    assert max(map(len, by_frame.values())) == 2
+    assert all(scores == sorted(scores, reverse=True) for scores in by_frame.values())
+    assert any(len(scores) == 2 and scores[0] > 1.2 * scores[1] for scores in by_frame.values())
+
+
+def test_a_chip_below_the_quality_is_not_sent(counting: Counting, astronaut: Picture) -> None:
+    every = seen(watching(counting), frames(passing(10, astronaut)))
+    best = max(item.quality.score for item in every if isinstance(item, FaceChip))
+    assert seen(watching(counting, min_quality=best + 0.01), frames(passing(10, astronaut))) == []
+    assert seen(watching(counting, min_quality=best - 0.2), frames(passing(10, astronaut)))
+
+
+def test_a_track_that_is_no_face_to_the_second_detector_sends_nothing(
+    counting: Counting, detector: Detector, astronaut: Picture
+) -> None:
+    assert seen(watching(counting, second=Blind()), frames(passing(20, astronaut))) == []
+    alone = seen(watching(counting), frames(passing(20, astronaut)))
+    agreed = seen(watching(counting, second=detector), frames(passing(20, astronaut)))
+    assert len(agreed) == len(alone) > 0
+
+
+def test_only_yunet_needs_a_second_detector(model_dir: Path, cache_dir: Path) -> None:
+    models = {"model_dir": model_dir, "cache_dir": cache_dir}
+    yunet = second_detector(Settings(detector="yunet", **models), camera())
+    assert isinstance(yunet, CenterFace) and yunet.width == SIDE
+    assert second_detector(Settings(detector="centerface", **models), camera()) is None
+
+
+def test_a_face_under_a_mask_is_not_tracked(counting: Counting, astronaut: Picture) -> None:
+    whole = [[(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]]
+    left = [[(0.0, 0.0), (0.1, 0.0), (0.1, 1.0), (0.0, 1.0)]]
+    assert seen(watching(counting, masks=whole), frames(passing(20, astronaut))) == []
+    assert seen(watching(counting, masks=left), frames(passing(20, astronaut)))

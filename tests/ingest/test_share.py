@@ -1,0 +1,71 @@
+"""Cameras are shared by cores, spread when a host joins, and do not move to and fro."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.hosts import Host
+from ingest.share import fair_share, gives
+
+
+def host(name: str, cameras: int, cores: float = 4.0) -> Host:
+    return Host(name=name, cores=cores, cameras=tuple(f"{name}{i}" for i in range(cameras)))
+
+
+def test_the_shares_of_all_hosts_hold_all_cameras() -> None:
+    hosts = [host("a", 0), host("b", 0), host("c", 0, cores=2.0)]
+    shares = [fair_share(12, us, [h for h in hosts if h is not us]) for us in hosts]
+    assert shares == [5, 5, 3]
+    assert fair_share(12, host("a", 0), []) == 12
+    assert fair_share(9, host("a", 0, cores=0.3), [host("b", 0, cores=0.6)]) == 3
+
+
+def test_a_host_that_joins_gets_cameras_of_the_most_loaded() -> None:
+    a, b, c = host("a", 6), host("b", 7), host("c", 0)
+    assert gives(b, [a, c]) == 3
+    assert gives(host("b", 30), [host("c", 0)]) == 4
+    assert gives(a, [b, c]) == 0
+    assert gives(c, [a, b]) == 0
+    assert gives(host("a", 5), [host("c", 3)]) == 1
+    assert gives(host("a", 5), [host("c", 4)]) == 0
+
+
+def test_a_host_alone_keeps_what_it_has() -> None:
+    assert gives(host("a", 100), []) == 0
+    assert gives(host("a", 0), []) == 0
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 30), st.floats(0.5, 16), st.floats(0.96, 1.04)),
+        min_size=2,
+        max_size=6,
+    )
+)
+def test_giving_comes_to_an_end_however_loads_waver(rows: list[tuple[int, float, float]]) -> None:
+    # Given hosts with any number of cameras, whose spare cores waver by a few percent
+    cores = {f"h{i}": row[1] for i, row in enumerate(rows)}
+    wavers = {f"h{i}": row[2] for i, row in enumerate(rows)}
+    counts = {f"h{i}": row[0] for i, row in enumerate(rows)}
+    total, moves = sum(counts.values()), 0
+
+    # If each round the one that should give does, to the one that is then the least loaded
+    for turn in range(400):
+        now = {n: c * (wavers[n] if turn % 2 else 1.0) for n, c in cores.items()}
+        hosts = [host(name, counts[name], now[name]) for name in counts]
+        given_by = {us.name: gives(us, [h for h in hosts if h is not us]) for us in hosts}
+        for name, number in given_by.items():
+            for _ in range(number):
+                others = [n for n in counts if n != name]
+                gets = min(others, key=lambda n: (counts[n] + 1) / now[n])
+                counts[name] -= 1
+                counts[gets] += 1
+                moves += 1
+        last = sum(given_by.values())
+
+    # I expect it to be quiet in the end, after no more moves than there are cameras
+    assert last == 0
+    assert moves <= total
+    for name, count in counts.items():
+        assert count <= 1 + 1.3 * total * cores[name] / sum(cores.values()) + 1
