@@ -17,13 +17,12 @@ from index.codes import NUMBERS as NUMBERS
 EXACT = 20_000
 #: Neighbours looked at; enough that a person with many photos does not hide the runner-up.
 NEIGHBOURS = 32
-#: Candidates of the scan.
-SCANNED = 512
-#: The best of them by their codes, which are compared exactly; and
-RERANKED = 128
-#: where these are all too far, so are those that would be near enough if their codes were off by so
-#: many deviations: none for whoever is known, and some for a stranger, who is near to nobody.
+#: Candidates of the scan, which are compared exactly.
+SCANNED = 128
+#: Where all of these are too far, and one behind them would be near enough if its code were off by
+#: so many deviations, so many are compared: never for whoever is known, and for few strangers.
 REACH = 3.6
+SCANNED_WIDELY = 2048
 #: The best of them, which are told; enough that masked rows seldom fill them.
 LISTED = 2 * NEIGHBOURS
 
@@ -49,9 +48,8 @@ class Nearest(Protocol):
     ) -> tuple[Similarities, Rows]:
         """Inner products and places of the most similar rows, best first, `(n, k)` each.
 
-        Those that are gone may be among them, but do not keep others from it. least: an inner
-        product; where there is one as large, it is looked for no less than the largest. None: so
-        is the largest, whatever it is.
+        Those that are gone may be among them, last. least: an inner product; where none as large
+        that counts is found at once, it is looked for more widely.
         """
         ...
 
@@ -132,11 +130,9 @@ class HalfRows:
         return self._of_all(lambda rows: rows @ probe) - self._excess
 
     def _compared(self, probes: Encodings, rows: Rows) -> Similarities:
-        made = np.full(rows.shape, -np.inf, np.float32)
+        made = np.empty(rows.shape, np.float32)
         for own, probe, places in zip(made, probes, rows, strict=True):
-            there = places[places >= 0]
-            near = in_32_bits(self.encodings[there])
-            own[: len(there)] = near @ probe - self._excess[there]
+            own[:] = in_32_bits(self.encodings[places]) @ probe - self._excess[places]
         return made
 
     def _of_all(self, number: Callable[[Encodings], Similarities]) -> Similarities:
@@ -165,18 +161,22 @@ def _reranked(
     least: float | None,
     compared: Callable[[Encodings, Rows], Similarities],
 ) -> tuple[Similarities, Rows]:
-    """compared: inner products of `(n, 128)` with rows, `(n, k)`; -inf where the place is -1."""
+    """compared: inner products of `(n, 128)` with rows, `(n, k)`."""
     told, rows = codes.nearest(probes, SCANNED)
-    similarities = compared(probes, rows[:, :RERANKED])
-    counted = np.where(gone[rows[:, :RERANKED]], -np.inf, similarities)
-    best = counted.max(axis=1, keepdims=True)
-    wanted = best if least is None else np.where(best < least, least, np.inf)
-    reached = told > wanted - REACH * codes.off  # the first of each
-    width = max(similarities.shape[1], int(reached.sum(axis=1).max(initial=0)))
-    if width > RERANKED:
-        others = np.where(reached, rows, -1)[:, RERANKED:width]
-        similarities = np.concatenate([similarities, compared(probes, others)], axis=1)
-    return _best_first(similarities, rows[:, :width])
+    similarities = np.where(gone[rows], -np.inf, compared(probes, rows))
+    found = _best_first(similarities, rows)
+    if least is None:
+        return found
+    far = least - REACH * codes.off
+    doubtful = np.flatnonzero((similarities.max(axis=1) < least) & (told[:, -1] > far))
+    if len(doubtful):
+        told, rows = codes.nearest(probes[doubtful], SCANNED_WIDELY)
+        rows = rows[:, : max(LISTED, int((told > far).sum(axis=1).max()))]
+        wider = np.where(gone[rows], -np.inf, compared(probes[doubtful], rows))
+        width = found[0].shape[1]
+        more = _best_first(wider, rows)
+        found[0][doubtful], found[1][doubtful] = more[0][:, :width], more[1][:, :width]
+    return found
 
 
 def _best_first(similarities: Similarities, rows: Rows) -> tuple[Similarities, Rows]:

@@ -43,7 +43,7 @@ def test_ids_are_hexadecimal_and_two_of_each() -> None:
 def test_an_index_and_every_row_give_the_same_answers() -> None:
     drawn, ids = Drawn.of(spread(), 100, 40), ids_of(100)
     truth = Answers.exact(ExactRows(drawn.enrolled), ids, drawn.known)
-    found = Answers.of(FaceIndex(ids, drawn.enrolled), drawn.known)
+    found = Answers.of(FaceIndex(ids, drawn.enrolled), drawn.known, 1.1)
     assert found.people == truth.people
     assert found.distances == pytest.approx(truth.distances, abs=1e-3)
 
@@ -51,10 +51,16 @@ def test_an_index_and_every_row_give_the_same_answers() -> None:
 def test_recall_and_decisions_are_counted() -> None:
     truth = Answers(["ada", "ben", "cleo", "dan"], np.array([0.5, 0.6, 0.7, 0.9], np.float32))
     found = Answers(["ada", "eve", "cleo", "dan"], np.array([0.5, 0.8, 0.7, 0.9], np.float32))
-    assert compared(truth, found, [0.65, 0.95]) == (
-        "recall@1 0.7500; "
-        "at 0.650 50.00% are named, and 1 of 4 decided otherwise than by every row; "
-        "at 0.950 100.00% are named, and 0 of 4 decided otherwise than by every row"
+    assert compared(truth, found, 0.65) == (
+        "at 0.650 50.00% are named, 0.5000 of them as the same, and 1 of 4 decided otherwise than "
+        "by every row"
+    )
+    assert compared(truth, found, 0.95) == (
+        "at 0.950 100.00% are named, 0.7500 of them as the same, and 0 of 4 decided otherwise than "
+        "by every row"
+    )
+    assert compared(truth, found, 0.1) == (
+        "at 0.100 0.00% are named, and 0 of 4 decided otherwise than by every row"
     )
 
 
