@@ -27,7 +27,9 @@ SCENES = {
 LATE_S = 1.0
 
 
-@pytest.mark.parametrize("encoder", ["dlib_resnet", "retail0095"])
+@pytest.mark.parametrize(
+    "encoder", ["dlib_resnet", pytest.param("retail0095", marks=pytest.mark.slow)]
+)
 def test_exactly_the_people_in_the_clip_are_entered_once(
     encoder: str,
     start: Start,

@@ -44,6 +44,7 @@ def test_nothing_is_left_in_redis_its_files_or_a_worker(
     own: Gallery,
     server: EmbeddedRedis,
     photo: PhotoOf,
+    wait_for: WaitFor,
     monkeypatch: pytest.MonkeyPatch,
     exact: int,
 ) -> None:
@@ -65,7 +66,7 @@ def test_nothing_is_left_in_redis_its_files_or_a_worker(
         trace for trace in traces_of(own, ada, copies_of(own, [ada])) if trace.kind == "encoding"
     ]
     assert len(data) == 3
-    assert any(found_in(file, [trace.data for trace in data]) for file in files)
+    wait_for(lambda: any(found_in(file, [one.data for one in data]) for file in files))
 
     # If she is removed
     eraser = Eraser(own)

@@ -112,7 +112,7 @@ def test_files_are_written_anew_for_a_removal_that_was_killed_before(
     gallery.enrol("Ada", [photo(1)], encoder=ENCODER)
     gallery.enrol("Ben", [photo(2)], encoder=ENCODER)
     gallery.remove("Ada")
-    assert is_on_disk(gallery.client, photo(1).encoding)
+    wait_for(lambda: is_on_disk(gallery.client, photo(1).encoding))
 
     # If whoever comes next ends it, now and then
     def ended() -> bool:
@@ -168,7 +168,8 @@ def test_a_writing_that_failed_is_asked_for_again(
     os.kill(child_of(client.info("server")["process_id"]), signal.SIGKILL)
     wait_for(lambda: not is_writing(client))
     assert client.info("persistence")["aof_last_bgrewrite_status"] == "err"
-    assert client.exists(key) and is_on_disk(client, photo(1).encoding)
+    assert client.exists(key)
+    wait_for(lambda: is_on_disk(client, photo(1).encoding))
 
     client.config_set("rdb-key-save-delay", 0)
     wait_for(files.is_done)
@@ -186,7 +187,7 @@ def test_a_writing_of_a_redis_that_died_is_asked_for_again(
     gallery.client.delete(key)
     gallery.client.sadd(key, b"begun:another:" + mark)
     files = Rewriting(gallery.client, gallery.keys)
-    assert is_on_disk(gallery.client, photo(1).encoding)
+    wait_for(lambda: is_on_disk(gallery.client, photo(1).encoding))
     wait_for(files.is_done)
     assert not is_on_disk(gallery.client, photo(1).encoding)
 
