@@ -36,16 +36,17 @@ PIPED = 500
 
 def fill(gallery: Gallery, encodings: Encodings) -> None:
     """Enrols a person for every two rows."""
+    keys = [*gallery.script_keys, gallery.keys.gallery_merging]
     for start in range(0, len(encodings), 2 * PIPED):
         with gallery.client.pipeline(transaction=False) as pipe:
             for row in range(start, min(start + 2 * PIPED, len(encodings)), 2):
                 new = new_person(f"Person {row // 2}")
                 parts: list[object] = [ENCODER, spelling(new.name), new.id]
-                parts += [msgspec.json.encode(new), 1]
+                parts += [msgspec.json.encode(new), 1, ""]
                 for encoding in encodings[row : row + 2]:
                     data = encoding.tobytes()
                     parts += [hashlib.sha256(data).hexdigest(), b"chip", data]
-                gallery._enrol(keys=gallery.script_keys, args=parts, client=pipe)
+                gallery._enrol(keys=keys, args=parts, client=pipe)
             pipe.execute()
 
 
