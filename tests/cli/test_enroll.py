@@ -398,6 +398,7 @@ def test_of_many_people_only_trouble_and_a_summary_are_told(
     assert all(len(gallery.photos(person.id)) == 2 for person in gallery.people())
 
 
+@pytest.mark.timeout(400)
 def test_ctrl_c_leaves_whole_people_and_the_next_run_goes_on(
     facetrail: Run,
     start: Start,
@@ -409,8 +410,8 @@ def test_ctrl_c_leaves_whole_people_and_the_next_run_goes_on(
 ) -> None:
     # Given an enrolment that has begun
     command = ("enroll", "--folder", crowd, "--trust")
-    process = start(*command, FACETRAIL_REDIS_URL=redis_url, FACETRAIL_THREADS="2")
-    wait_for(lambda: gallery.people(), timeout_s=60)
+    process = start(*command, FACETRAIL_REDIS_URL=redis_url, FACETRAIL_THREADS="1")
+    wait_for(lambda: gallery.people(), timeout_s=180)  # beside other tests
 
     # If it is interrupted
     process.send_signal(signal.SIGINT)
