@@ -21,7 +21,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.streams import Site, Taker, family_s, retimed, served
+from benchmarks.cameras_per_core import ingest_s
+from benchmarks.streams import Site, Taker, retimed, served
 from facetrail.wire import Message
 
 SETTLE_S = 10.0
@@ -34,19 +35,8 @@ Delays = NDArray[np.float64]
 def capacity(clip: Path, folder: Path, fps: float) -> float:
     """Cameras that use all of this machine's cores."""
     with served(clip, PROBE_CAMERAS, folder) as urls:
-        site = Site(folder)
-        taker = Taker(site)
-        taker.start()
-        try:
-            with site.ingest(urls, fps=fps) as process:
-                time.sleep(SETTLE_S)
-                began, used = time.monotonic(), family_s(process.pid)
-                time.sleep(PROBE_S)
-                used = (family_s(process.pid) - used) / (time.monotonic() - began)
-        finally:
-            taker.stop()
-            site.close()
-    return len(os.sched_getaffinity(0)) * PROBE_CAMERAS / used
+        used, _, _ = ingest_s(urls, folder, PROBE_S, fps)
+    return len(os.sched_getaffinity(0)) / used
 
 
 def delays(clip: Path, folder: Path, *, cameras: int, fps: float, seconds: float) -> Delays:

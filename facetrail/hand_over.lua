@@ -1,7 +1,7 @@
 -- Makes all that was seen of a stranger, or of another person, a person's. Returns how many
 -- sightings that were; -1, with nothing done, where the person was erased meanwhile. They live as
--- long as they were to. Votes still open about them go on for
--- the person, by the key that says who they have turned out to be.
+-- long as they were to. Votes still open about them go on for the person, by the key that says who
+-- they have turned out to be.
 -- facetrail/sightings.lua stands before this text.
 -- KEYS: sightings. ARGV[1]: msgpack of keys, owner, person (JSON as events have it) and remember
 -- (seconds).

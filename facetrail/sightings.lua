@@ -1,7 +1,6 @@
 -- What was seen of whom: kept and dropped whole. Stands before the scripts that use it.
--- keys: the names that `names` of facetrail/sightings.py gives. An owner is the id of a person,
+-- MOST_MERGED and keys, the names that `names` gives, are of facetrail/sightings.py. An owner is the id of a person,
 -- or of a stranger, which begins with unknown-. A sighting is JSON that begins with its owner.
-local MOST_MERGED = 16  -- times that somebody is merged and merged again, followed
 local LOG_KEPT = 10000  -- entries of the strangers' log, about
 
 local function json(text)

@@ -21,15 +21,17 @@ from facetrail.snapshots import Snapshot
 from facetrail.store import Keys
 from facetrail.wire import Encodings, Quality
 
+#: Times that somebody is named, merged and merged again, followed.
+MOST_MERGED = 16
 #: Stands before each script that keeps or drops sightings.
-SIGHTINGS_LUA = Path(__file__).with_name("sightings.lua").read_text()
+SIGHTINGS_LUA = (
+    f"local MOST_MERGED = {MOST_MERGED}\n" + Path(__file__).with_name("sightings.lua").read_text()
+)
 _EXPIRE = SIGHTINGS_LUA + Path(__file__).with_name("expire.lua").read_text()
 _HAND_OVER = SIGHTINGS_LUA + Path(__file__).with_name("hand_over.lua").read_text()
 
 #: How long it is remembered who somebody has turned out to be, in seconds.
 NAMED_S = 86_400
-#: Times that somebody is named, merged and merged again, followed.
-MOST_MERGED = 16
 #: Sightings dropped in one step: others must not wait for all.
 MOST_DROPPED = 200
 #: Sightings read in one step.

@@ -81,8 +81,8 @@ class Eraser:
         try:
             self._gallery.remove_id(
                 person.id,
-                photos=copies.photos.get(person.id, ()),
-                sightings=copies.sightings.get(person.id, ()),
+                photos=copies.photos[person.id],
+                sightings=copies.sightings[person.id],
             )
         except NoSuchPerson:  # another one was faster, and does what we do
             pass

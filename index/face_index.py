@@ -79,6 +79,8 @@ class FaceIndex:
     def worn(self) -> bool:
         """Whether so much was changed that a new one is worth its building."""
         block, tail = self._parts
+        if isinstance(block.rows, ExactRows):
+            return len(self) > EXACT  # it has grown, and is to have codes
         return len(tail) > EXACT or self.masked > max(EXACT, WORN * len(block.owners))
 
     def people(self) -> dict[str, Encodings]:
@@ -89,8 +91,9 @@ class FaceIndex:
     def changed(self, people: Mapping[str, Encodings]) -> FaceIndex:
         """The index in which these people have just these encodings; with none they are gone.
 
-        A small one is made anew, so that nothing of whoever was removed stays in it; of a large
-        one's block they are masked until it is rebuilt.
+        A small one is made anew, so that nothing of whoever was removed stays in it; of the block
+        of a large one, or of one that has just become large, they are masked until it is rebuilt,
+        which takes seconds.
         """
         ids = in_bytes(list(people))
         given = [checked(rows) for rows in people.values()]
@@ -103,7 +106,8 @@ class FaceIndex:
             block,
             _tail(np.concatenate([others, theirs]), np.concatenate([kept, *given]), block),
         )
-        return made.rebuilt() if isinstance(block.rows, ExactRows) else made
+        is_small = isinstance(block.rows, ExactRows) and len(made) <= EXACT
+        return made.rebuilt() if is_small else made
 
     def rebuilt(self) -> FaceIndex:
         """The same people in an index of one block."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import redis
 
+from facetrail.roll_call import answers
 from facetrail.store import Keys
 from index.reader import GalleryReader
 from index.replica import Applied
@@ -12,14 +13,8 @@ from index.replica import Applied
 
 def followers(client: redis.Redis, keys: Keys) -> list[Applied]:
     """The workers that run, by name. Those that ended are no longer listed."""
-    names = sorted(name.decode() for name in client.smembers(keys.workers))
-    if not names:
-        return []
-    said = client.mget([keys.applied(name) for name in names])
-    ended = [name for name, one in zip(names, said, strict=True) if one is None]
-    if ended:
-        client.srem(keys.workers, *ended)
-    return [msgspec.json.decode(one, type=Applied) for one in said if one is not None]
+    said = answers(client, keys.workers, keys.applied)
+    return [msgspec.json.decode(one, type=Applied) for one in said]
 
 
 def behind(gallery: GalleryReader, position: str) -> int:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from facetrail.errors import GalleryError
+from facetrail.events import Person
 
 MOST_NAME = 200  # characters
 #: Of a name more is not looked at: it is too long anyway.
@@ -33,6 +34,11 @@ class EnrolledPerson(msgspec.Struct, frozen=True, kw_only=True):
     active_until: str | None = None
     ignored: bool = False
     enrolled_at: str
+
+    @property
+    def said(self) -> Person:
+        """As events have them."""
+        return Person(id=self.id, name=self.name, external_id=self.external_id)
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

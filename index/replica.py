@@ -190,7 +190,7 @@ class Replica:
         if self._rebuilding is None:
             index = self.view.index
             if index.worn or (self._erased_at is not None and index.masked):
-                self._rebuilding = Rebuilding(index.rebuilt, self.view.position)
+                self._rebuilding = Rebuilding(index, self.view.position)
             return
         built = self._rebuilding.result()
         if built is None:

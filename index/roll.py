@@ -32,7 +32,7 @@ class Roll:
             before = self._forgotten
             found = {person: self._known[person] for person in wanted if person in self._known}
         read = {
-            person.id: Person(id=person.id, name=person.name, external_id=person.external_id)
+            person.id: person.said
             for person in self._gallery.find([one for one in wanted if one not in found])
             if person is not None
         }

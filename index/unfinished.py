@@ -133,10 +133,6 @@ class Unfinished:
     def _hand_over(self, one: str, into: str) -> None:
         (person,) = self._gallery.find([into])
         # Whoever is gone, too, has been merged again, or erased.
-        named = Person(
-            id=into,
-            name=person.name if person else "",
-            external_id=person.external_id if person else None,
-        )
+        named = person.said if person else Person(id=into, name="")
         if hand_over(self._client, self._keys, one, named) < 0:
             erase(self._client, self._keys, [one])

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import av
-import numpy as np
 import structlog
 
 from facetrail.addresses import shown
@@ -18,7 +17,6 @@ from ingest.backoff import Backoff
 from ingest.black import BlackFinder
 from ingest.capture import CaptureClock, Clock
 from ingest.cut import CutFinder, luma_points
-from ingest.faces.face import Picture
 from ingest.hardware import Decoder
 from ingest.packets import Shot
 from ingest.sample import Sampler, StreamClock
@@ -54,11 +52,6 @@ class Frame:
     seconds: float
     stream_epoch: int
     cut: bool
-
-    @property
-    def picture(self) -> Picture:
-        """RGB `(h, w, 3)`; converted anew at each call."""
-        return np.asarray(self.video.to_ndarray(format="rgb24"), np.uint8)
 
 
 class Camera:

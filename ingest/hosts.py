@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import redis
 
+from facetrail.roll_call import answers
 from facetrail.store import Keys
 
 
@@ -35,14 +36,8 @@ def say(client: redis.Redis, keys: Keys, host: Host, *, lease_s: float) -> None:
 
 def hosts(client: redis.Redis, keys: Keys) -> list[Host]:
     """Every host that is there, by name; names of others are forgotten."""
-    names = sorted(name.decode() for name in client.smembers(keys.hosts))
-    if not names:
-        return []
-    said = client.mget([keys.host(name) for name in names])
-    gone = [name for name, line in zip(names, said, strict=True) if line is None]
-    if gone:
-        client.srem(keys.hosts, *gone)
-    return [msgspec.json.decode(line, type=Host) for line in said if line is not None]
+    said = answers(client, keys.hosts, keys.host)
+    return [msgspec.json.decode(one, type=Host) for one in said]
 
 
 def leave(client: redis.Redis, keys: Keys, name: str) -> None:

@@ -36,14 +36,14 @@ from facetrail.threads import end_process_if_a_thread_fails
 from ingest.announce import Announcer
 from ingest.camera import HANG_STATUS, Camera, Frame
 from ingest.chips import ChipMaker
-from ingest.faces.detect import open_detector
+from ingest.detectors import first_detector, second_detector
 from ingest.faces.face import Detector, Face
 from ingest.finder import Finder, Sight
 from ingest.motion import MotionGate
 from ingest.newest import NewestFrame
 from ingest.outbox import Outbox
 from ingest.report import Reporter
-from ingest.second_opinion import SIDE, SecondOpinion
+from ingest.second_opinion import SecondOpinion
 from ingest.send import Sender
 from ingest.stream import Reading
 from ingest.track import Tracker
@@ -145,30 +145,10 @@ class Watch:
         self.outbox.put(end for end in ends if end.chips_sent)
 
 
-def second_detector(settings: Settings, camera: CameraSettings) -> Detector | None:
-    """CenterFace beside YuNet, which finds more and sees faces in hands. Raises BadModelFile."""
-    if settings.detector == "centerface":
-        return None
-    return open_detector(
-        "centerface",
-        width=SIDE,
-        score=settings.detection_score,
-        precision=camera.detect_precision,
-        **settings.models,
-    )
-
-
 def run(settings: Settings, camera: CameraSettings, stop: threading.Event) -> None:
     """Watches a camera until `stop`. Raises FacetrailError where it can't begin."""
     client, keys = connect(settings.redis_url), Keys(settings.key_prefix)
-    detector = open_detector(
-        settings.detector,
-        width=camera.detect_width,
-        score=settings.detection_score,
-        precision=camera.detect_precision,
-        threads=settings.detector_threads,
-        **settings.models,
-    )
+    detector = first_detector(settings, camera)
     outbox = Outbox(
         round(settings.buffer_mb * 1_000_000),
         most_of_track=max(settings.confirm_chips, settings.unknown_chips),

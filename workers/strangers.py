@@ -19,7 +19,7 @@ import structlog
 from facetrail.sightings import Kept, every, of
 from facetrail.store import Keys
 from facetrail.wire import Encodings
-from index.aside import Rebuilding, Searched
+from index.aside import Rebuilding
 from index.face_index import FaceIndex
 from index.lengths import of_length_one
 from index.rows import NOBODY
@@ -51,7 +51,7 @@ class Strangers:
         self._keys = keys
         self._encoder = encoder
         self._lock = threading.Lock()
-        self._searched = Searched(FaceIndex([], NOBODY))
+        self._index = FaceIndex([], NOBODY)
         self._rebuilding: Rebuilding | None = None
         self._position: str | None = None
 
@@ -62,9 +62,10 @@ class Strangers:
         """
         with self._lock:
             position = self._follow()
-            searched = self._searched
-        found = searched.nearest(encoding, threshold) if encoder == self._encoder else None
-        near = found.person if found and found.distance <= threshold else None
+            index = self._index
+        ours = encoder == self._encoder
+        found = index.search(encoding[None], within=threshold)[0] if ours else []
+        near = found[0].person if found and found[0].distance <= threshold else None
         return Found(near, position)
 
     def load(self) -> None:
@@ -79,7 +80,7 @@ class Strangers:
 
     def __len__(self) -> int:
         """Encodings that are searched."""
-        return len(self._searched)
+        return len(self._index)
 
     def _follow(self) -> str:
         """Applies what the log has; the position."""
@@ -111,7 +112,7 @@ class Strangers:
         self._cut(strangers)
         rows = {stranger: self._usable(kept) for stranger, kept in strangers.items()}
         ids = [stranger for stranger, own in rows.items() for _ in own]
-        self._searched = Searched(FaceIndex(ids, np.concatenate([NOBODY, *rows.values()])))
+        self._index = FaceIndex(ids, np.concatenate([NOBODY, *rows.values()]))
         self._rebuilding = None
         self._position = newest
         return newest
@@ -144,15 +145,15 @@ class Strangers:
 
     def _apply(self, changed: dict[str, Encodings]) -> None:
         """What takes long is built aside."""
-        self._searched = self._searched.changed(changed)
+        self._index = self._index.changed(changed)
         if self._rebuilding is not None:
             self._rebuilding.change(changed)
-        elif self._searched.is_due:
-            self._rebuilding = Rebuilding(self._searched.rebuilt, self._position or START)
+        elif self._index.worn:
+            self._rebuilding = Rebuilding(self._index, self._position or START)
 
     def _take_over(self) -> None:
         if self._rebuilding is not None and (built := self._rebuilding.result()) is not None:
-            self._searched, self._rebuilding = Searched(built), None
+            self._index, self._rebuilding = built, None
 
 
 def _position(last: list[tuple[bytes, dict[bytes, bytes]]]) -> str:

@@ -16,8 +16,8 @@ from facetrail.cli.labels import Colour, font
 from facetrail.cli.picture_file import check_target, save
 from facetrail.errors import BadSettings
 from facetrail.settings import Settings
+from ingest.detectors import first_detector
 from ingest.faces.align import align
-from ingest.faces.detect import open_detector
 from ingest.faces.face import Face, Picture
 from ingest.faces.quality import quality_of
 from ingest.finder import Finder, Sight
@@ -85,14 +85,7 @@ def _named(file: Path, name: str) -> Camera:
 
 def _finder(settings: Settings, camera: Camera) -> Finder:
     """As the camera's own process has it."""
-    detector = open_detector(
-        settings.detector,
-        width=camera.detect_width,
-        score=settings.detection_score,
-        precision=camera.detect_precision,
-        threads=settings.detector_threads,
-        **settings.models,
-    )
+    detector = first_detector(settings, camera)
     return Finder(detector, width=camera.detect_width, tiles=camera.tiles, masks=camera.masks)
 
 

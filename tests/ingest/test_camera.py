@@ -16,6 +16,7 @@ from facetrail.errors import StreamLost
 from ingest.backoff import Backoff
 from ingest.camera import HANGS_S, NOT_OPENED, OPENING_HANGS_S, SAID_AFTER_S, Camera
 from ingest.faces.face import Picture
+from ingest.finder import Sight
 from ingest.packets import Shot
 from tests.ingest.clips import HEIGHT, WIDTH, moving, video_frame, write_clip
 from tests.ingest.conftest import Pauses
@@ -184,8 +185,8 @@ def test_a_real_file_is_looped_at_its_own_rate(clip: Path) -> None:
     assert frames[29].seconds == pytest.approx(29 / 15, abs=0.01)
     assert frames[30].seconds == 0
     assert all(a.captured_at < b.captured_at for a, b in pairwise(frames))
-    assert frames[0].picture.shape == (HEIGHT, WIDTH, 3)
-    red, green, _ = frames[0].picture[100, 30]
+    assert Sight(frames[0].video).picture.shape == (HEIGHT, WIDTH, 3)
+    red, green, _ = Sight(frames[0].video).picture[100, 30]
     assert red > 150 > 60 > green
 
 

@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from examples import simulator
+from ingest.finder import Sight
 from tests.ingest.access_units import write_units
 from tests.ingest.clips import moving, write_clip
 from tests.ingest.conftest import CAMERAS, PASSWORD, RtspServer, login
@@ -116,7 +117,7 @@ def test_a_picture_that_changes_its_size_goes_on_with_a_cut(
     assert len({frame.stream_epoch for frame in frames}) == 1
     changes = [b.cut for a, b in pairwise(frames) if a.video.width != b.video.width]
     assert len(changes) >= 2 and all(changes)
-    assert {frame.picture.shape for frame in frames} == {(240, 320, 3), (480, 640, 3)}
+    assert {Sight(frame.video).picture.shape for frame in frames} == {(240, 320, 3), (480, 640, 3)}
 
 
 def datagram_sockets() -> set[str]:

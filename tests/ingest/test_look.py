@@ -18,12 +18,13 @@ from facetrail.settings import Settings
 from facetrail.wire import FaceChip, TrackEnded
 from ingest.camera import Frame
 from ingest.choice import FIRST, QUIET_S
+from ingest.detectors import second_detector
 from ingest.faces.centerface import CenterFace
 from ingest.faces.face import Detector, Face, Picture
 from ingest.motion import REST_S
 from ingest.outbox import Outbox
 from ingest.second_opinion import SIDE
-from ingest.watch import Watch, second_detector
+from ingest.watch import Watch
 from tests.ingest.clips import passing, video_frame
 
 FPS = 5.0

@@ -15,7 +15,7 @@ import redis
 from facetrail.sightings import every, expire, hand_over, of
 from facetrail.store import Keys
 from facetrail.wire import Encodings
-from index import aside, rows
+from index import face_index, rows
 from tests.workers.conftest import (
     ADA,
     BEGAN,
@@ -252,7 +252,7 @@ def test_whoever_follows_and_whoever_begins_search_the_same(
     anew.load()
 
     def rows(of: Strangers) -> set[bytes]:
-        every = of._searched.index.people()
+        every = of._index.people()
         return {row.tobytes() for own in every.values() for row in own}
 
     assert rows(index) == rows(anew)
@@ -276,20 +276,20 @@ def test_votes_go_on_while_an_index_that_has_grown_is_built_aside(
             super().__init__(encodings)
 
     monkeypatch.setattr(rows, "EXACT", 40)
-    monkeypatch.setattr(aside, "EXACT", 40)
+    monkeypatch.setattr(face_index, "EXACT", 40)
     monkeypatch.setattr(rows, "ScannedRows", Slow)
     votes.strangers = index
 
     # If so many strangers come, I expect everyone to be known again meanwhile
     for number in range(45):
         pass_through(votes, face(number), track=number + 1)
-    assert index._searched.beside
+    assert index._index.worn
     assert [who(index, face(number)) for number in range(45)] == ids(said)
     assert len(index) == 45
 
     # and when it is built
     go_on.set()
-    wait_for(lambda: who(index, face(0)) and not index._searched.beside)
+    wait_for(lambda: who(index, face(0)) and not index._index.worn)
     assert [who(index, face(number)) for number in range(45)] == ids(said)
     assert who(index, face(60)) is None and len(index) == 45
 
@@ -419,4 +419,4 @@ def test_whoever_is_gone_is_forgotten_though_nobody_asks(
     hand_over(client, keys, str(ids(said)[0]), ADA)
     index.follow()
     assert len(index) == 0
-    assert not any(len(part.rows.encodings) for part in index._searched.index._parts)
+    assert not any(len(part.rows.encodings) for part in index._index._parts)
