@@ -24,7 +24,7 @@ from benchmarks.appearances import Shown, clips, corners, shown
 from benchmarks.crossings import crossings, heads
 from facetrail import log
 from facetrail.settings import read_settings
-from ingest.faces.detect import ENTRIES, open_detector
+from ingest.faces.detect import ENTRIES, at_cameras, open_detector
 from ingest.faces.face import Detector
 from ingest.second_opinion import SIDE, SecondOpinion
 from ingest.track import Tracker
@@ -144,7 +144,7 @@ def main() -> None:
     log.configure(level="warning")
     cv2.setNumThreads(1)
     given = made.parse_args()
-    name = given.detector or settings.detector
+    name = given.detector or at_cameras(settings.detector, **settings.models)
     detector = open_detector(name, score=settings.detection_score, **settings.models)
     sequences = [(clip, list(shown(given.videos, clip, given.fps))) for clip in clips()]
     photos = sorted((given.faces / "lfw" / "images").glob("A*/*_0001.jpg"))[:PHOTOS]

@@ -47,8 +47,9 @@ class Settings(BaseSettings):
     )
     log_json: bool = Field(False, description="Log one JSON object a line.")
 
-    detector: Literal["centerface", "yunet"] = Field(
-        "centerface", description="Finds faces, at cameras and in photos."
+    detector: Literal["auto", "centerface", "yunet"] = Field(
+        "auto",
+        description="Finds faces. auto: at cameras YuNet if its file is here, else CenterFace.",
     )
     detection_score: float = Field(
         0.5, gt=0, lt=1, description="Least score of a detected face, 0 to 1."

@@ -24,7 +24,7 @@ from facetrail.store import Keys, connect, waited_for
 from facetrail.threads import end_process_if_a_thread_fails
 from ingest.announce import state_of
 from ingest.camera_file import CameraFile
-from ingest.faces.detect import detector_file
+from ingest.faces.detect import at_cameras, detector_file
 from ingest.keeper import Keeper
 from ingest.leases import LEASE_S
 from ingest.load import SpareCores
@@ -135,7 +135,9 @@ def run(settings: Settings) -> None:
     file = CameraFile(settings.cameras)
     client, keys = connect(settings.redis_url), Keys(settings.key_prefix)
     # Looked for once here, so that a missing model is one sentence and not one for each camera.
-    detector_file(settings.detector, **settings.models)
+    detector = at_cameras(settings.detector, **settings.models)
+    detector_file(detector, **settings.models)
+    log.info("faces are looked for", detector=detector)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ingest.cut import Points
 
 #: Luma of the darkest grey that is not black; black itself is 16, or 0.
 DARK = 24.0
@@ -20,7 +21,7 @@ class BlackFinder:
         self.black = False
         self._since: float | None = None
 
-    def changed(self, points: NDArray[np.float32], seconds: float) -> bool:
+    def changed(self, points: Points, seconds: float) -> bool:
         """Whether `black` has changed. points: luma of a frame; seconds: its time, growing."""
         if np.count_nonzero(points > DARK) > BRIGHT_SHARE * points.size:
             self._since = None

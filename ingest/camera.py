@@ -17,6 +17,7 @@ from ingest.backoff import Backoff
 from ingest.black import BlackFinder
 from ingest.capture import CaptureClock, Clock
 from ingest.cut import CutFinder, luma_points
+from ingest.doze import Stillness
 from ingest.hardware import Decoder
 from ingest.packets import Shot
 from ingest.sample import Sampler, StreamClock
@@ -44,10 +45,10 @@ class Frame:
     captured_at: when it was taken by the camera's clock, or else arrived; nanoseconds since the
     epoch, UTC. seconds: on the stream's own clock, growing. stream_epoch: when the stream was
     opened, milliseconds since the epoch. cut: whether the scene changed since the frame looked
-    at before.
+    at before. video: None where the picture is as still as before, and none was decoded.
     """
 
-    video: av.VideoFrame
+    video: av.VideoFrame | None
     captured_at: int
     seconds: float
     stream_epoch: int
@@ -58,7 +59,7 @@ class Camera:
     """Frames of one stream at `fps`, until `stop` is set.
 
     hwaccel: auto, none or a device that decodes. opened: what the address turned out to be, at
-    its last opening.
+    its last opening. stillness: to be told what the frames show, lets packets go undecoded.
     """
 
     def __init__(
@@ -77,11 +78,13 @@ class Camera:
         self.fps = fps
         self.stop = stop
         self.opened: Opened | None = None
+        self.stillness = Stillness()
         self._address = address
         self._opener = opener or partial(
             open_stream,
             reading=reading,
             decoder=Decoder(hwaccel),
+            stillness=self.stillness,
             on_open=self._say_opened,
             on_packet=self._moved,
         )
@@ -160,13 +163,18 @@ class Camera:
                 return
             self._moved()
             arrived_at = time.time_ns()
-            seconds = clock.seconds(shot.video.time, self._moved_at)
+            seconds = clock.seconds(shot.stamp, self._moved_at)
+            wanted = sampler.wants(seconds)
+            if shot.video is None:
+                if wanted:
+                    yield Frame(None, arrived_at, seconds, epoch, cut=False)
+                continue
             points = luma_points(shot.video)
-            if black.changed(points, seconds):
-                self._say_black(black.black)
             cut = cuts.is_cut(shot.video, points) or cut
             captured_at = self._clock.at(shot.taken_at, arrived_at)
-            if sampler.wants(seconds):
+            if wanted:
+                if black.changed(points, seconds):
+                    self._say_black(black.black)
                 yield Frame(shot.video, captured_at, seconds, epoch, cut)
                 cut = False
 

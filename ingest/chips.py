@@ -14,7 +14,7 @@ from ingest.choice import ChipChoice
 from ingest.faces.align import align
 from ingest.faces.face import Face, Picture
 from ingest.faces.jpeg import jpeg
-from ingest.faces.quality import quality_of
+from ingest.faces.quality import most_quality_of, quality_of
 from ingest.regions import Polygon, holds
 
 CONTEXT_QUALITY = 80
@@ -39,6 +39,12 @@ class ChipMaker:
         self._min_quality = min_quality
         self._better_by = better_by
         self._choices: dict[int, ChipChoice] = {}
+
+    def may_want(self, track: int, face: Face, seconds: float) -> bool:
+        """Whether the face's chip may be one to send; without it, so that few must be made."""
+        most = most_quality_of(face)
+        choice = self._choices.get(track)
+        return most >= self._min_quality and (choice is None or choice.may_take(most, seconds))
 
     def chip(self, track: int, face: Face, picture: Picture, frame: Frame) -> FaceChip | None:
         """The chip to send of a tracked face, or None where another adds nothing."""

@@ -21,10 +21,14 @@ class ChipChoice:
         self._best = 0.0
         self._sent_at = 0.0
 
+    def may_take(self, most: float, seconds: float) -> bool:
+        """Whether a chip of at most that quality may be one to send."""
+        better = most > self._best * self._bar
+        return self.sent < FIRST or better or seconds - self._sent_at >= QUIET_S
+
     def takes(self, score: float, seconds: float) -> bool:
         """Whether to send the chip of that quality; a yes counts it as sent."""
-        better = score > self._best * self._bar
-        if self.sent >= FIRST and not better and seconds - self._sent_at < QUIET_S:
+        if not self.may_take(score, seconds):
             return False
         self.sent += 1
         self._best = max(self._best, score)

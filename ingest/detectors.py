@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from facetrail.cameras import Camera
 from facetrail.settings import Settings
-from ingest.faces.detect import open_detector
+from ingest.faces.detect import DetectorName, at_cameras, open_detector
 from ingest.faces.face import Detector
 from ingest.second_opinion import SIDE
 
@@ -12,7 +12,7 @@ from ingest.second_opinion import SIDE
 def first_detector(settings: Settings, camera: Camera) -> Detector:
     """What finds the faces. Raises BadModelFile."""
     return open_detector(
-        settings.detector,
+        _name(settings),
         width=camera.detect_width,
         score=settings.detection_score,
         precision=camera.detect_precision,
@@ -23,7 +23,7 @@ def first_detector(settings: Settings, camera: Camera) -> Detector:
 
 def second_detector(settings: Settings, camera: Camera) -> Detector | None:
     """CenterFace beside YuNet, which finds more and sees faces in hands. Raises BadModelFile."""
-    if settings.detector == "centerface":
+    if _name(settings) == "centerface":
         return None
     return open_detector(
         "centerface",
@@ -32,3 +32,7 @@ def second_detector(settings: Settings, camera: Camera) -> Detector | None:
         precision=camera.detect_precision,
         **settings.models,
     )
+
+
+def _name(settings: Settings) -> DetectorName:
+    return at_cameras(settings.detector, **settings.models)

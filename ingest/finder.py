@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
-import av
 import numpy as np
 
 from ingest.faces.face import Detector, Face, Picture
 from ingest.regions import Polygon, holds
+from ingest.sight import Sight
 
 #: Tiles share this much of their sides with the next: a face on a seam is whole in one of them.
 SHARED = 0.2
@@ -22,33 +21,6 @@ OVERLAP = 0.3
 WITHIN = 0.6
 
 Corners = tuple[float, float, float, float]
-
-
-class Sight:
-    """A decoded frame as pictures, each made when it is first needed."""
-
-    def __init__(self, video: av.VideoFrame) -> None:
-        self.video = video
-
-    @cached_property
-    def picture(self) -> Picture:
-        """RGB `(h, w, 3)`."""
-        return np.asarray(self.video.to_ndarray(format="rgb24"), np.uint8)
-
-    def scaled(self, longest: int) -> tuple[Picture, float]:
-        """With its longer side at most `longest` pixels, and the scale; cheaper than the whole."""
-        width, height = self.video.width, self.video.height
-        scale = min(1.0, longest / max(width, height))
-        if scale == 1.0:
-            return self.picture, 1.0
-        # In two steps, since planes are scaled in half the time that colours take.
-        small = self.video.reformat(
-            width=max(1, round(width * scale)),
-            height=max(1, round(height * scale)),
-            format="yuv420p",
-            interpolation="AREA",
-        )
-        return np.asarray(small.to_ndarray(format="rgb24"), np.uint8), scale
 
 
 @dataclass(frozen=True, slots=True)

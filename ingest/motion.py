@@ -30,9 +30,11 @@ class MotionGate:
 
     It is compared with the last one that was looked at, so a slow change adds up and is seen.
     threshold: grey levels of 256 by which cells must differ. masks: where changes don't count.
+    still: whether nothing moved for a while.
     """
 
     def __init__(self, threshold: float, masks: Sequence[Polygon]) -> None:
+        self.still = False
         self._threshold = threshold
         self._counts = cells_outside(masks, ROWS, COLUMNS)
         self._looked_at: Cells | None = None
@@ -44,8 +46,8 @@ class MotionGate:
         cells = brightness(frame)
         if self._differs(cells):
             self._moved_at_s = seconds
-        lingers = seconds - self._moved_at_s < LINGER_S
-        if not lingers and seconds - self._look_at_s < REST_S:
+        self.still = seconds - self._moved_at_s >= LINGER_S
+        if self.still and seconds - self._look_at_s < REST_S:
             return False
         self._looked_at, self._look_at_s = cells, seconds
         return True

@@ -17,6 +17,8 @@ class NewestFrame:
 
     def put(self, frame: Frame) -> None:
         with self._changed:
+            if self._frame is not None and frame.video is None:
+                return  # nothing is newer in it
             if self._frame is not None:
                 frame = replace(frame, cut=frame.cut or self._frame.cut)
             self._frame = frame

@@ -6,8 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 
-import av
-
 from ingest.packets import Shot
 from ingest.sample import MOST_STEP_S
 
@@ -20,25 +18,27 @@ def paced(shots: Iterator[Shot], stop: threading.Event) -> Iterator[Shot]:
     due, before = time.monotonic(), None
     for shot in shots:
         if before is not None:
-            due += _step(before, shot.video)
+            due += _step(before, shot)
         if stop.wait(max(0.0, due - time.monotonic())):
             return
         yield shot
-        before = shot.video
+        before = shot
     if before is not None:
         stop.wait(max(0.0, due + _length(before) - time.monotonic()))
 
 
-def _step(before: av.VideoFrame, frame: av.VideoFrame) -> float:
+def _step(before: Shot, shot: Shot) -> float:
     """Seconds between two frames; a stamp that is missing or jumps is not believed."""
-    if before.time is not None and frame.time is not None:
-        step = frame.time - before.time
+    if before.stamp is not None and shot.stamp is not None:
+        step = shot.stamp - before.stamp
         if 0 <= step <= MOST_STEP_S:
-            return float(step)
+            return step
     return _length(before)
 
 
-def _length(frame: av.VideoFrame) -> float:
+def _length(shot: Shot) -> float:
     """Seconds for which a frame is shown."""
-    length = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
+    frame, length = shot.video, 0.0
+    if frame is not None and frame.duration and frame.time_base:
+        length = float(frame.duration * frame.time_base)
     return length if 0 < length <= MOST_STEP_S else USUAL_STEP_S

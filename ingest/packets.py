@@ -12,6 +12,7 @@ import av
 import structlog
 
 from facetrail.errors import StreamLost
+from ingest.doze import Doze
 from ingest.late import Lateness
 
 #: Pixels of the largest picture that is read, a little more than 8K: each frame is held several
@@ -43,20 +44,32 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shot:
-    """A decoded frame. taken_at: nanoseconds since the epoch by the camera's clock, or None."""
+    """A decoded frame, or word that the picture is still and none was decoded: None.
 
-    video: av.VideoFrame
+    stamp: the stream's own, in seconds, if it has any. taken_at: nanoseconds since the epoch by
+    the camera's clock, or None.
+    """
+
+    video: av.VideoFrame | None
+    stamp: float | None = None
     taken_at: int | None = None
 
 
 class Packets:
     """Decodes one stream's packets, in their order.
 
-    live: whether packets can come too late, which those of a file can't.
+    live: whether packets can come too late, which those of a file can't. doze: lets packets wait
+    while the picture is still; None decodes all.
     """
 
     def __init__(
-        self, stream: Video, patience: Patience, *, keyframes_only: bool, live: bool
+        self,
+        stream: Video,
+        patience: Patience,
+        *,
+        keyframes_only: bool,
+        live: bool,
+        doze: Doze | None = None,
     ) -> None:
         check_size(stream.codec_context.width, stream.codec_context.height)
         self._sent = 0
@@ -65,6 +78,10 @@ class Packets:
         self._patience = patience
         self._keyframes_only = keyframes_only
         self._lateness = Lateness() if live else None
+        # Frames that are shown in another order may need those of before a key frame.
+        self._doze = None if keyframes_only or stream.codec_context.has_b_frames else doze
+        # As a number once: of every packet it would be a fraction made anew.
+        self._tick_s = float(stream.time_base) if stream.time_base else None
         self._leaves_out = False
         self._taken_at: dict[int, int] = {}
         self._seen_at = time.monotonic()
@@ -75,10 +92,8 @@ class Packets:
         Raises StreamLost where no picture has come for too long, or one that is too large.
         """
         if packet.stream_index == self._stream.index:
-            for frame in self._frames(cast("av.Packet[Video]", packet)):
-                check_size(frame.width, frame.height)
-                self._shown = True
-                yield Shot(frame, self._taken_at.get(frame.pts) if frame.pts is not None else None)
+            for shot in self._shots(cast("av.Packet[Video]", packet)):
+                yield shot
                 self._seen_at = time.monotonic()
         patience_s = self._patience_s
         if time.monotonic() - self._seen_at > patience_s:
@@ -94,6 +109,21 @@ class Packets:
         usual = self._shown and not self._keyframes_only
         return self._patience.picture_s if usual else self._patience.first_picture_s
 
+    def _shots(self, packet: av.Packet[Video]) -> Iterator[Shot]:
+        if not self._is_wanted(packet):
+            return
+        if self._doze is not None and self._shown:
+            if self._doze.keeps(packet):
+                yield Shot(None, self._stamp(packet))
+                return
+            for waited in self._doze.made_up():
+                self._frames(waited)
+        for frame in self._frames(packet):
+            check_size(frame.width, frame.height)
+            self._shown = True
+            taken_at = self._taken_at.get(frame.pts) if frame.pts is not None else None
+            yield Shot(frame, frame.time, taken_at)
+
     def _is_wanted(self, packet: av.Packet[Video]) -> bool:
         if not packet.size:  # the end: what the decoder still holds
             return True
@@ -106,13 +136,18 @@ class Packets:
         return not (self._leaves_out or self._keyframes_only)
 
     def _is_late(self, packet: av.Packet[Video]) -> bool:
-        stamp = packet.pts if packet.dts is None else packet.dts
-        if self._lateness is None or stamp is None or packet.time_base is None:
+        stamp = self._stamp(packet)
+        if self._lateness is None or stamp is None:
             return False
-        late = self._lateness.is_late(float(stamp * packet.time_base), time.monotonic())
+        late = self._lateness.is_late(stamp, time.monotonic())
         if late and not self._leaves_out:
             log.warning("frames come faster than they can be decoded: some are left out")
         return late
+
+    def _stamp(self, packet: av.Packet[Video]) -> float | None:
+        """Seconds of the stream's own clock."""
+        ticks = packet.pts if packet.dts is None else packet.dts
+        return None if ticks is None or self._tick_s is None else ticks * self._tick_s
 
     def _date(self, packet: av.Packet[Video]) -> None:
         """Keeps the time that a sender's report of RTCP gives to the packet."""
@@ -125,8 +160,6 @@ class Packets:
 
     def _frames(self, packet: av.Packet[Video]) -> list[av.VideoFrame]:
         """What can be decoded; after a gap, a camera sends some packets that can't be."""
-        if not self._is_wanted(packet):
-            return []
         self._date(packet)
         self._sent += 1
         context = self._stream.codec_context

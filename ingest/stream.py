@@ -12,6 +12,7 @@ import av
 
 from facetrail.errors import StreamLost
 from ingest.answer import check_answer
+from ingest.doze import Doze, Stillness
 from ingest.hardware import SOFTWARE, Decoder
 from ingest.paced import paced
 from ingest.packets import Packets, Patience, Shot, Video
@@ -61,15 +62,17 @@ def open_stream(
     reading: Reading | None = None,
     *,
     decoder: Decoder | None = None,
+    stillness: Stillness | None = None,
     on_open: Callable[[Opened], None] = lambda opened: None,
     on_packet: Callable[[], None] = lambda: None,
 ) -> Iterator[Shot]:
     """Decoded frames of a stream, or of a file at its own frame rate.
 
-    decoder: None decodes in software. on_packet: called for whatever comes, a picture or not.
+    decoder: None decodes in software. stillness: of a live stream, lets packets go undecoded
+    while nothing moves. on_packet: called for whatever comes, a picture or not.
     Raises StreamLost for anything FFmpeg objects to.
     """
-    opening = _Opening(address, reading or Reading(), decoder or Decoder("none"))
+    opening = _Opening(address, reading or Reading(), decoder or Decoder("none"), stillness)
     shots = opening.shots(on_open, on_packet)
     return paced(shots, stop) if is_file(address) else shots
 
@@ -79,6 +82,7 @@ class _Opening:
     address: str
     reading: Reading
     decoder: Decoder
+    stillness: Stillness | None
 
     def shots(
         self, on_open: Callable[[Opened], None], on_packet: Callable[[], None]
@@ -92,6 +96,7 @@ class _Opening:
                     self.reading.patience,
                     keyframes_only=self.reading.keyframes_only,
                     live=not is_file(self.address),
+                    doze=self._doze(video),
                 )
                 yield from self._shots(container, packets, on_packet)
         except (av.FFmpegError, OSError) as error:
@@ -152,6 +157,12 @@ class _Opening:
             metadata_errors="replace",  # a camera's name need not be text
             hwaccel=self.decoder.accelerator,
         )
+
+    def _doze(self, video: Video) -> Doze | None:
+        if self.stillness is None or is_file(self.address):
+            return None
+        self.stillness.note(still=False)
+        return Doze(self.stillness, video.codec_context.width * video.codec_context.height)
 
     def _described(self, video: Video) -> Opened:
         context = video.codec_context

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+import av
 import cv2
 import msgspec
 import structlog
@@ -38,13 +39,14 @@ from ingest.camera import HANG_STATUS, Camera, Frame
 from ingest.chips import ChipMaker
 from ingest.detectors import first_detector, second_detector
 from ingest.faces.face import Detector, Face
-from ingest.finder import Finder, Sight
+from ingest.finder import Finder
 from ingest.motion import MotionGate
 from ingest.newest import NewestFrame
 from ingest.outbox import Outbox
 from ingest.report import Reporter
 from ingest.second_opinion import SecondOpinion
 from ingest.send import Sender
+from ingest.sight import Scaler, Sight
 from ingest.stream import Reading
 from ingest.track import Tracker
 
@@ -78,6 +80,7 @@ class Watch:
         self._finder = Finder(
             detector, width=camera.detect_width, tiles=camera.tiles, masks=camera.masks
         )
+        self._scaler = Scaler()
         self._second = second
         self._now = now
         self._least_score = least_score
@@ -105,23 +108,34 @@ class Watch:
         # By the host's clock: a camera's own may be years off.
         if not is_open(self.camera.schedule, self._now()):
             self.end_tracks(frame.captured_at)
-        elif self.camera.motion and not self._gate.wants(frame.video, frame.seconds):
+        elif frame.video is None or not self._wants(frame.video, frame.seconds):
             self._end(self._tracker.carry_on(frame.seconds), frame.captured_at)
         else:
-            self._look_closely(frame)
+            self._look_closely(frame, Sight(frame.video, self._scaler))
 
-    def _look_closely(self, frame: Frame) -> None:
-        sight = Sight(frame.video)
+    @property
+    def still(self) -> bool:
+        """Whether nothing moves in what was looked at last."""
+        return self._gate.still
+
+    def _wants(self, video: av.VideoFrame, seconds: float) -> bool:
+        return not self.camera.motion or self._gate.wants(video, seconds)
+
+    def _look_closely(self, frame: Frame, sight: Sight) -> None:
         tracked = self._tracker.update(self._finder.faces(sight), frame.seconds)
         made = [
             self._chips.chip(track, face, sight.picture, frame)
             for track, face in tracked.faces
-            if face.height >= self.camera.min_face and self._is_face(track, face, sight, frame)
+            if self._may_want(track, face, frame.seconds)
+            and self._is_face(track, face, sight, frame)
         ]
         # Where not all can go at once, the best go first.
         chips = sorted((one for one in made if one), key=lambda one: -one.quality.score)
         self.outbox.put(chips)
         self._end(tracked.ended, frame.captured_at)
+
+    def _may_want(self, track: int, face: Face, seconds: float) -> bool:
+        return face.height >= self.camera.min_face and self._chips.may_want(track, face, seconds)
 
     def _is_face(self, track: int, face: Face, sight: Sight, frame: Frame) -> bool:
         """Whether the second opinion, if there is one, is that the track is somebody's face."""
@@ -200,6 +214,7 @@ def _loop(
         announcer.say(reader.lost)
         if frame is not None:
             watch.look(frame)
+            reader.stillness.note(watch.still)
             reporter.looked()
             seen_at = now
         elif now - seen_at > watch.lost_s:

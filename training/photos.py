@@ -13,7 +13,7 @@ from rich.progress import track
 
 from facetrail.errors import BadPicture
 from facetrail.settings import Settings
-from ingest.faces.detect import DetectorName, open_detector
+from ingest.faces.detect import DetectorName, in_photos, open_detector
 from ingest.faces.face import Detector
 from training.faces import Crop, PhotoChips, aligned, chips_of
 
@@ -25,7 +25,7 @@ Item = TypeVar("Item")
 def photo_detector(settings: Settings, name: DetectorName | None = None) -> Detector:
     """The detector as photos need it: on all cores. Raises BadModelFile."""
     return open_detector(
-        name or settings.detector,
+        name or in_photos(settings.detector),
         width=settings.photo_width,
         score=settings.detection_score,
         threads=settings.threads or len(os.sched_getaffinity(0)),

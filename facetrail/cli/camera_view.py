@@ -66,7 +66,7 @@ class _Viewer:
         self.arrived.append(now)
         self._clock.at(shot.taken_at, time.time_ns())
         passed = now - self.arrived[0]
-        if passed >= len(self._frames) * self._seconds / KEPT:
+        if shot.video is not None and passed >= len(self._frames) * self._seconds / KEPT:
             self._frames.append(shot.video)
         return passed < self._seconds
 

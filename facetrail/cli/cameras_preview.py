@@ -20,7 +20,8 @@ from ingest.detectors import first_detector
 from ingest.faces.align import align
 from ingest.faces.face import Face, Picture
 from ingest.faces.quality import quality_of
-from ingest.finder import Finder, Sight
+from ingest.finder import Finder
+from ingest.sight import Sight
 from ingest.stream import Reading
 
 ZONE: Colour = (0, 150, 230)

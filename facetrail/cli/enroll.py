@@ -26,7 +26,7 @@ from index.photos.photo_source import AlignedChip, PhotoFile, Source, Unreadable
 from index.photos.portrait import count_deeper, folders_of, photos_in
 from index.photos.zip_photos import ZipPhotos
 from index.shown import shown
-from ingest.faces.detect import open_detector
+from ingest.faces.detect import in_photos, open_detector
 from ingest.faces.face import Detector
 from training.photos import photo_detector
 from workers.encoders.choice import chosen_encoder
@@ -177,7 +177,7 @@ def _detectors(settings: Settings, count: int) -> Detector:
     """One that so many threads may use. Raises BadModelFile."""
     return Detectors(
         open_detector(
-            settings.detector,
+            in_photos(settings.detector),
             width=settings.photo_width,
             score=settings.detection_score,
             **settings.models,

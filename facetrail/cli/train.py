@@ -14,6 +14,7 @@ from facetrail.cli.target import check_writable, unwritable
 from facetrail.errors import BadSettings
 from facetrail.settings import Settings
 from index.photos.portrait import folders_of
+from ingest.faces.detect import in_photos
 from training.lfw import in_folds, people_of, read_pairs
 from training.people import spelled
 from training.photos import photo_detector
@@ -87,11 +88,12 @@ def run(
 ) -> None:
     """Raises BadSettings, BadModelFile, EncoderMismatch, TrainingStopped."""
     check_target(to)
+    detector = in_photos(settings.detector)
     photos = gathered(
         sources.people,
         sources.unnamed,
         sources.names_left_out(),
-        detection=f"{settings.detector} {settings.photo_width} {settings.detection_score}",
+        detection=f"{detector} {settings.photo_width} {settings.detection_score}",
     )
     log.info("photos found", people=len(photos.people), unnamed=len(photos.unnamed))
     data = prepared(photos, photo_detector(settings), folder / "chips.npz")

@@ -25,7 +25,7 @@ from facetrail.events import newest, replay
 from facetrail.settings import Settings
 from facetrail.store import Keys, checked, connect
 from index.gallery import Gallery
-from ingest.faces.detect import detector_file
+from ingest.faces.detect import at_cameras, detector_file
 from workers.encoders.choice import chosen
 
 STEP_MS = 200
@@ -55,7 +55,7 @@ def run(
     camera_file = (cameras or settings.cameras).absolute()
     # All that can be wrong is said before anything is started.
     camera_names = [camera.name for camera in read_cameras(camera_file)]
-    detector_file(settings.detector, **settings.models)
+    detector_file(at_cameras(settings.detector, **settings.models), **settings.models)
     if enroll is not None:
         people_in(enroll)
     with ExitStack() as stack:

@@ -27,23 +27,30 @@ DARK, BRIGHT = 0.25, 0.8
 def quality_of(face: Face, chip: Picture) -> Quality:
     """What makes a face hard to recognise, and all in one: the product of what each leaves."""
     grey = cv2.cvtColor(chip, cv2.COLOR_RGB2GRAY)
-    sharpness = float(cv2.Laplacian(grey, cv2.CV_64F).var())
-    yaw, pitch = yaw_of(face.landmarks), pitch_of(face.landmarks)
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
+    sharpness = float(deviation[0, 0]) ** 2
     brightness = float(grey[MIDDLE].mean()) / 255
     score = (
-        min(1.0, face.height / FULL_HEIGHT)
+        most_quality_of(face)
         * (0.5 + 0.5 * min(1.0, sharpness / FULL_SHARPNESS))
-        * (1.0 - PROFILE_COSTS * yaw)
-        * (1.0 - PITCH_COSTS * pitch)
         * (0.5 + 0.5 * lighting(brightness))
     )
     return Quality(
         height=face.height,
         sharpness=sharpness,
-        yaw=yaw,
-        pitch=pitch,
+        yaw=yaw_of(face.landmarks),
+        pitch=pitch_of(face.landmarks),
         brightness=brightness,
         score=score,
+    )
+
+
+def most_quality_of(face: Face) -> float:
+    """The quality of a face if its chip is as sharp and as well lit as can be."""
+    return (
+        min(1.0, face.height / FULL_HEIGHT)
+        * (1.0 - PROFILE_COSTS * yaw_of(face.landmarks))
+        * (1.0 - PITCH_COSTS * pitch_of(face.landmarks))
     )
 
 

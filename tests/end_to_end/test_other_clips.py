@@ -43,7 +43,7 @@ PHOTOS = ("lin-manuel-miranda.png", "alex-lacamoire.png", "obama.jpg", "biden.jp
 @pytest.fixture(scope="module")
 def seen(test_data: Path, cache_dir: Path) -> dict[str, list[Item]]:
     """What ingest makes of each clip, as fast as it can be decoded."""
-    detector = open_detector("centerface", model_dir=None, cache_dir=cache_dir, threads=2)
+    detector = open_detector("centerface", model_dir=None, cache_dir=cache_dir, precision="auto")
     return {clip: _items(test_data / "videos" / clip, detector) for clip in CLIPS}
 
 
@@ -86,7 +86,7 @@ def _items(clip: Path, detector: Detector) -> list[Item]:
 
     def unpaced(address: str, _: threading.Event) -> Iterator[Shot]:
         with av.open(address) as container:
-            yield from map(Shot, container.decode(video=0))
+            yield from (Shot(frame, frame.time) for frame in container.decode(video=0))
         stop.set()
 
     for frame in Camera(name, str(clip), fps=settings.fps, stop=stop, opener=unpaced).frames():

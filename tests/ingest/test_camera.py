@@ -16,8 +16,8 @@ from facetrail.errors import StreamLost
 from ingest.backoff import Backoff
 from ingest.camera import HANGS_S, NOT_OPENED, OPENING_HANGS_S, SAID_AFTER_S, Camera
 from ingest.faces.face import Picture
-from ingest.finder import Sight
 from ingest.packets import Shot
+from ingest.sight import Sight
 from tests.ingest.clips import HEIGHT, WIDTH, moving, video_frame, write_clip
 from tests.ingest.conftest import Pauses
 
@@ -31,8 +31,13 @@ class Exact(Backoff):
         return min(self.most_s, self.first_s * 2.0 ** (failures - 1))
 
 
+def shot(picture: Picture, number: int, taken_at: int | None = None) -> Shot:
+    frame = video_frame(picture, number)
+    return Shot(frame, frame.time, taken_at)
+
+
 def shots(pictures: Iterable[Picture]) -> Iterator[Shot]:
-    return (Shot(video_frame(picture, i)) for i, picture in enumerate(pictures))
+    return (shot(picture, i) for i, picture in enumerate(pictures))
 
 
 def stream(*parts: int | str) -> Callable[..., Iterator[Shot]]:
@@ -84,7 +89,7 @@ def test_that_no_picture_has_come_yet_is_said_after_a_while(
 
 def test_a_picture_that_is_black_is_said_once_and_that_it_is_back() -> None:
     black, grey = np.full((HEIGHT, WIDTH, 3), 5, np.uint8), next(moving(1))
-    pictures = [grey, *[black] * 150, grey, grey]
+    pictures = [grey, *[black] * 150, *[grey] * 4]
     reader = Camera("lobby", ADDRESS, fps=5, stop=Pauses(1), opener=lambda *_: shots(pictures))
     with capture_logs() as lines:
         assert len(list(reader.frames())) > 40
@@ -104,7 +109,7 @@ def test_a_frame_has_the_time_of_the_cameras_clock() -> None:
         fps=60,
         stop=Pauses(1),
         opener=lambda *_: (
-            Shot(video_frame(picture, i), at)
+            shot(picture, i, at)
             for i, (picture, at) in enumerate(zip(moving(3), taken, strict=True))
         ),
     )

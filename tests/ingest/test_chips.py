@@ -145,3 +145,26 @@ def test_five_points_in_one_place_make_no_chip(astronaut: Picture) -> None:
     maker = ChipMaker("lobby", {})
     assert maker.chip(1, collapsed, astronaut, frame(astronaut)) is None
     assert maker.ended(1, stream_epoch=5_000, at=9).chips_sent == 0
+
+
+def test_a_face_is_wanted_wherever_its_chip_would_be_taken(astronaut: Picture) -> None:
+    # Given faces that are turned, small and dark, in a track whose first chips have gone
+    random = np.random.default_rng(0)
+    maker, wanted = ChipMaker("lobby", {}), []
+    for number in range(300):
+        width = random.uniform(30, 150)
+        own = face(165, 50, width, width * 1.1)
+        own.landmarks[2, 0] += random.normal(0, width / 10)
+        picture = (astronaut * random.uniform(0.05, 1)).astype(np.uint8)
+        shown = frame(picture, number / 5)
+
+        # I expect none to be taken that was said not to be wanted
+        may = maker.may_want(3, own, shown.seconds)
+        taken = maker.chip(3, own, picture, shown) is not None
+        assert may or not taken
+        wanted.append(may)
+    assert 12 < sum(wanted) < 200
+
+
+def test_a_face_that_can_not_be_good_enough_is_not_wanted() -> None:
+    assert not ChipMaker("lobby", {}, min_quality=0.5).may_want(1, face(width=40, height=44), 0.0)

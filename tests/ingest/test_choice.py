@@ -38,3 +38,10 @@ def test_a_poor_chip_does_not_lower_the_bar() -> None:
     choice = begun(0.8)
     assert choice.takes(0.1, QUIET_S)
     assert not choice.takes(0.5, QUIET_S + 0.2)
+
+
+def test_what_may_be_taken_is_told_without_counting_it() -> None:
+    choice = begun(0.5)
+    assert not choice.may_take(0.5, 0.2)
+    assert choice.may_take(0.6, 0.2) and choice.may_take(0.1, QUIET_S)
+    assert choice.sent == FIRST

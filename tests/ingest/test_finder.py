@@ -10,7 +10,8 @@ import pytest
 
 from ingest.faces.detect import open_detector
 from ingest.faces.face import Detector, Face, Picture
-from ingest.finder import Finder, Sight, merged, tiles
+from ingest.finder import Finder, merged, tiles
+from ingest.sight import Sight
 from tests.ingest.clips import video_frame
 
 LEFT = [(0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)]
