@@ -86,7 +86,10 @@ class Outcome:
 
     @property
     def longest_back_s(self) -> float:
-        return max((one.back_s or GIVEN_UP_S for one in self.happened), default=0.0)
+        return max(
+            (GIVEN_UP_S if one.back_s is None else one.back_s for one in self.happened),
+            default=0.0,
+        )
 
     @property
     def untold(self) -> list[Happened]:

@@ -46,10 +46,13 @@ def retimed(source: Path, target: Path, *, still: bool = False) -> Path:
 
 
 @contextmanager
-def served(clip: Path, count: int, folder: Path) -> Iterator[list[str]]:
-    """The URLs of so many cameras that show the clip, over and over."""
+def served(clip: Path, count: int, folder: Path, *, clock: bool = True) -> Iterator[list[str]]:
+    """The URLs of so many cameras that show the clip, over and over.
+
+    clock: whether they say when they took a frame; else its arrival dates it.
+    """
     names = [f"c{number}" for number in range(count)]
-    with Simulator(dict.fromkeys(names, clip), log=folder / "server.log") as server:
+    with Simulator(dict.fromkeys(names, clip), log=folder / "server.log", clock=clock) as server:
         yield [server.url(name) for name in names]
 
 

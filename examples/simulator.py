@@ -34,8 +34,9 @@ class NoRtspServer(Exception):
 class Simulator:
     """Each clip at `url(name)` while the `with` block runs.
 
-    once: each client gets a clip once from its start, instead of a live picture that all
-    share. user, password: what clients have to give. log: a file for the server's words.
+    clock: whether RTCP says what time it is. once: each client gets a clip once from its start,
+    instead of a live picture that all share. user, password: what clients have to give. log: a
+    file for the server's words.
     Raises NoRtspServer on entering.
     """
 
@@ -45,12 +46,13 @@ class Simulator:
         *,
         log: Path,
         once: bool = False,
+        clock: bool = True,
         user: str | None = None,
         password: str = "",
     ) -> None:
         self._clips = clips
         self._log = log
-        self._options = ["--once"] if once else []
+        self._options = ["--once"] * once + ["--no-clock"] * (not clock)
         self._user, self._password = user, password
         self._address = ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv6Address
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -51,7 +52,7 @@ def _stream(scheme: str, rest: str) -> str:
             "webcam:0 or the path of a video"
         )
     match = next(filter(None, (reading.fullmatch(rest) for reading in _READINGS)), None)
-    if match is None or int(match["port"] or 1) not in range(1, 65536):
+    if match is None or int(match["port"] or 1) not in range(1, 65536) or not _is_host(match):
         raise BadSettings(f"url is not an address: write {scheme}://USER:PASSWORD@HOST:PORT/PATH")
     login = "" if match["user"] is None else f"{_quoted(match['user'])}"
     if match["password"] is not None:
@@ -59,6 +60,20 @@ def _stream(scheme: str, rest: str) -> str:
     at = "@" if match["user"] is not None else ""
     port = f":{match['port']}" if match["port"] else ""
     return f"{scheme}://{login}{at}{match['host']}{port}{match['rest'] or ''}"
+
+
+def _is_host(match: re.Match[str]) -> bool:
+    """Whether a name server can be asked for the host, and the rest be written as bytes."""
+    host = match["host"]
+    try:
+        match[0].encode(errors="surrogateescape")
+        if host.startswith("["):
+            IPv6Address(host[1:-1])
+        else:
+            host.encode("idna")
+    except ValueError:
+        return False
+    return True
 
 
 def _quoted(text: str) -> str:

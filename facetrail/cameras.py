@@ -146,10 +146,18 @@ class _CameraReader:
 
     def _camera(self, name: str, entry: dict[str, Any]) -> Camera:
         place = ("cameras", name)
+        if "name" in entry:
+            line = self.document.line_of((*place, "name"))
+            raise BadSettings(
+                f"{self.path} line {line}: {shown_keys((*place, 'name'))} is not a known key; a "
+                "camera's name is the key that its settings stand below"
+            )
         try:
             camera = Camera.model_validate(entry | {"name": name})
         except ValidationError as error:
             raise BadSettings(self._sentence(error, place)) from None
+        if not camera.enabled:  # its clip or password need not be there
+            return camera
         urls = {"url": camera.url, "substream": camera.substream}
         given = {key: url for key, url in urls.items() if url is not None}
         addresses = {key: self._address(name, key, url) for key, url in given.items()}

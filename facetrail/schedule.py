@@ -45,6 +45,13 @@ class Hours(BaseModel):
         _days(days)
         return days
 
+    @field_validator("begin")
+    @classmethod
+    def _begins_that_day(cls, time: str) -> str:
+        if time == "24:00":
+            raise ValueError('expected a time from "00:00" to "23:59"; "24:00" is the next day')
+        return time
+
     @field_validator("begin", "until")
     @classmethod
     def _a_time(cls, time: str) -> str:

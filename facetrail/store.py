@@ -155,6 +155,10 @@ class Keys:
     def published(self, event_id: str) -> str:
         return f"{self.prefix}published:{{{self.events}}}:{event_id}"
 
+    def camera_state(self, camera: str) -> str:
+        """The type of the event that was last said of whether the camera is there."""
+        return f"{self.prefix}camera_state:{{{self.events}}}:{camera}"
+
     def vote(self, track: str) -> str:
         return f"{self.prefix}vote:{{{self.events}}}:{track}"
 

@@ -18,17 +18,16 @@ import structlog
 from facetrail import log as logging
 from facetrail.cameras import Camera
 from facetrail.errors import FacetrailError
-from facetrail.events import publish
 from facetrail.settings import Settings, read_settings
 from facetrail.store import Keys, connect, waited_for
 from facetrail.threads import end_process_if_a_thread_fails
-from ingest.announce import state_of
+from ingest.announce import PAUSE_S, announce, state_of
 from ingest.camera_file import CameraFile
 from ingest.faces.detect import at_cameras, detector_file
 from ingest.keeper import Keeper
 from ingest.leases import LEASE_S
 from ingest.load import SpareCores
-from ingest.spares import Process, Spares, start
+from ingest.spares import Spares
 from ingest.watcher import STOP_S, Watcher
 
 STEP_S = 0.25
@@ -41,6 +40,7 @@ log = structlog.get_logger(__name__)
 class Ingest:
     """Keeps a process for each camera it may read; `loop` until `stop`, then `shutdown`.
 
+    buffer_mb: memory for what all of them wait to send.
     processes: ids of its own, as of the last step; the keeper's thread asks for their load.
     """
 
@@ -50,11 +50,13 @@ class Ingest:
         keeper: Keeper,
         spares: Spares,
         *,
+        buffer_mb: float = 64.0,
         announce_death: Callable[[str, str], None] = lambda camera, cause: None,
         watcher: Callable[[Camera], Watcher] | None = None,
     ) -> None:
         self._keeper = keeper
         self._spares = spares
+        self._buffer_mb = buffer_mb
         self._announce_death = announce_death
         self._watcher = watcher or partial(Watcher, start=spares.take)
         self._watchers: dict[str, Watcher] = {}
@@ -74,10 +76,11 @@ class Ingest:
             if file is not None and file.changed(time.monotonic()) and file.read():
                 self.change(file.cameras)
             self.step(time.monotonic())
-            stop.wait(STEP_S)
+            time.sleep(STEP_S)  # no `stop.wait`: a signal's handler sets it in this thread
 
     def step(self, now: float) -> None:
         """Starts and ends processes. now: a monotonic clock's."""
+        self._keeper.alive_at = time.monotonic()
         may_read = self._keeper.may_read(now)
         for name, watcher in list(self._watchers.items()):
             if name not in may_read or self._cameras.get(name) != watcher.camera:
@@ -89,13 +92,22 @@ class Ingest:
         # Before any is started: a lease is freed only while nobody reads the camera.
         self._keeper.reading = frozenset(self._watchers) | frozenset(self._ending)
         for watcher in self._watchers.values():
-            if watcher.running or self._may_start():
+            # For all cameras, since another host may leave us any of them.
+            watcher.buffer_mb = self._buffer_mb / max(1, len(self._cameras))
+            if watcher.pid is not None or self._may_start():
                 cause = watcher.step(now)
                 if cause is not None:
                     self._announce(watcher.camera.name, cause)
-        if not self._keeper.alone and all(watcher.lives for watcher in self._watchers.values()):
+        if self._keeper.alone:
+            self._spares.stop()
+        elif not any(watcher.starting for watcher in self._watchers.values()):
             self._spares.add(MOST_SPARES)
         self.processes = self._own_processes()
+
+    def lives(self, camera: str) -> bool:
+        """Whether a process of the camera is there, and says what is to be said of it."""
+        watcher = self._watchers.get(camera)
+        return watcher is not None and watcher.lives
 
     def shutdown(self) -> None:
         """Ends every camera's process, all at once, and frees the leases."""
@@ -132,35 +144,38 @@ class Ingest:
 def run(settings: Settings) -> None:
     """Reads cameras until SIGTERM or SIGINT. Raises FacetrailError where it can't begin."""
     end_process_if_a_thread_fails()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
     file = CameraFile(settings.cameras)
+    signal.signal(signal.SIGHUP, lambda *_: file.look_again())
     client, keys = connect(settings.redis_url), Keys(settings.key_prefix)
     # Looked for once here, so that a missing model is one sentence and not one for each camera.
     detector = at_cameras(settings.detector, **settings.models)
     detector_file(detector, **settings.models)
     log.info("faces are looked for", detector=detector)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    signal.signal(signal.SIGHUP, lambda *_: file.look_again())
     waited_for(client, stop)
 
     def announce_death(camera: str, cause: str) -> None:
-        try:
-            publish(client, keys, state_of(camera, cause), history=settings.event_history)
-        except redis.RedisError as error:
-            log.warning("camera's state not announced", camera=camera, cause=type(error).__name__)
+        event = state_of(camera, cause)
+        while not stop.is_set() and not ingest.lives(camera):
+            try:
+                announce(client, keys, event, history=settings.event_history)
+                return
+            except redis.RedisError as error:
+                log.warning("camera's state not said", camera=camera, cause=type(error).__name__)
+                time.sleep(PAUSE_S)
 
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     spare = SpareCores()
     keeper = Keeper(client, keys, name, spare_cores=lambda: spare.measure(ingest.processes))
-
-    def start_process() -> Process:
-        # For all cameras, since another host may leave us any of them.
-        buffer_mb = settings.buffer_mb / len(file.cameras)
-        return start(environment={"FACETRAIL_BUFFER_MB": f"{buffer_mb:.4f}"})
-
-    spares = Spares(start_process)
-    ingest = Ingest(file.cameras, keeper, spares, announce_death=announce_death)
+    ingest = Ingest(
+        file.cameras,
+        keeper,
+        Spares(),
+        buffer_mb=settings.buffer_mb,
+        announce_death=announce_death,
+    )
     log.info("ingest starts", name=name, cameras=len(file.cameras), lease_s=LEASE_S)
     try:
         ingest.loop(stop, file)

@@ -10,13 +10,26 @@ import redis
 import structlog
 from msgspec.structs import replace
 
-from facetrail.events import EventType, MatchEvent, iso, publish
+from facetrail.events import PUBLISH_LUA, REMEMBERED_S, EventType, MatchEvent, iso
 from facetrail.store import Keys
 from ingest.camera import NOT_OPENED
 
 #: Changes kept while Redis is away; then the oldest go.
 MOST_WAITING = 100
 PAUSE_S = 1.0
+#: How long the state of a camera is remembered that does not change, in seconds: 30 days.
+KEPT_S = 30 * 86_400
+
+_ANNOUNCE = (
+    PUBLISH_LUA
+    + """
+if redis.call('GET', KEYS[3]) == ARGV[1] then
+  return false
+end
+redis.call('SET', KEYS[3], ARGV[1], 'EX', ARGV[2])
+return publish(KEYS[1], KEYS[2], unpack(ARGV, 3))
+"""
+)
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +46,18 @@ def state_of(camera: str, lost: str | None) -> MatchEvent:
         published_at=iso(now),
         cause=lost,
     )
+
+
+def announce(client: redis.Redis, keys: Keys, event: MatchEvent, *, history: int) -> bool:
+    """Publishes a camera's state, unless it is the one said last, by whomever. Raises RedisError.
+
+    A process that dies while its camera is offline, or starts anew while it is there, has
+    nothing new to say.
+    """
+    script = client.register_script(_ANNOUNCE)
+    places = [keys.events, keys.published(event.id), keys.camera_state(event.camera)]
+    about = [event.type, KEPT_S, keys.channel(event.camera), event.json(), history, REMEMBERED_S]
+    return bool(script(keys=places, args=about))
 
 
 class Announcer(threading.Thread):
@@ -83,7 +108,7 @@ class Announcer(threading.Thread):
         """False if Redis did not take it."""
         now = replace(event, published_at=iso(time.time_ns()))
         try:
-            publish(self._client, self._keys, now, history=self._history)
+            announce(self._client, self._keys, now, history=self._history)
         except redis.RedisError as error:
             log.warning("camera's state not announced yet", cause=type(error).__name__)
             return False

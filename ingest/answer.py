@@ -30,9 +30,12 @@ def check_answer(address: str, within_s: float, *, method: str) -> None:
     """
     deadline = time.monotonic() + within_s
     for _ in range(MOST_REDIRECTS):
-        head = _answer(urlsplit(address), method, deadline)
-        _check_protocol(head, urlsplit(address).scheme.upper())
-        target = _redirect(head, address)
+        try:
+            head = _answer(urlsplit(address), method, deadline)
+            _check_protocol(head, urlsplit(address).scheme.upper())
+            target = _redirect(head, address)
+        except ValueError:  # a name that can be no host's
+            raise StreamLost("there can be no host of that name: check its url") from None
         if target is None:
             return
         address = target

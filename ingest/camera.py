@@ -26,6 +26,9 @@ from ingest.stream import Opened, Reading, is_file, open_stream
 NOT_OPENED = "not opened yet"
 #: An opening without a picture is a loss after so long: that a camera is gone is said within 10 s.
 SAID_AFTER_S = 8.0
+#: A stream that shows pictures for so long is well; before, it may be one that ends at once, again
+#: and again, and is tried less and less often.
+STEADY_S = 2.0
 #: A decoder that gives neither a frame nor an error for so long hangs, in seconds.
 HANGS_S = 8.0
 #: Finding a name in a network without a name server takes its time, and can't be cut short.
@@ -42,10 +45,11 @@ Opener = Callable[[str, threading.Event], Iterator[Shot]]
 class Frame:
     """One frame that is to be looked at.
 
-    captured_at: when it was taken by the camera's clock, or else arrived; nanoseconds since the
-    epoch, UTC. seconds: on the stream's own clock, growing. stream_epoch: when the stream was
-    opened, milliseconds since the epoch. cut: whether the scene changed since the frame looked
-    at before. video: None where the picture is as still as before, and none was decoded.
+    captured_at: when it was taken by the camera's clock, or else could have been read; nanoseconds
+    since the epoch, UTC. seconds: on the stream's own clock, growing. stream_epoch: when the
+    stream was opened, milliseconds since the epoch. cut: whether the scene changed since the
+    frame looked at before. video: None where the picture is as still as before, and none was
+    decoded. read_at: by the monotonic clock.
     """
 
     video: av.VideoFrame | None
@@ -53,6 +57,7 @@ class Frame:
     seconds: float
     stream_epoch: int
     cut: bool
+    read_at: float = 0.0
 
 
 class Camera:
@@ -124,7 +129,9 @@ class Camera:
             try:
                 frame = None
                 for frame in self._frames_of_one_opening(epoch):
-                    failures, self._lost = 0, None
+                    self._lost = None
+                    if frame.seconds > STEADY_S:
+                        failures = 0
                     yield frame
                 if self.stop.is_set():
                     return
@@ -162,12 +169,15 @@ class Camera:
             if self.stop.is_set():
                 return
             self._moved()
-            arrived_at = time.time_ns()
+            # Whether late or not, a frame was taken when it was: what we are behind is no delay
+            # of the camera's.
+            arrived_at = time.time_ns() - round(shot.behind_s * 1e9)
             seconds = clock.seconds(shot.stamp, self._moved_at)
             wanted = sampler.wants(seconds)
             if shot.video is None:
                 if wanted:
-                    yield Frame(None, arrived_at, seconds, epoch, cut=False)
+                    at = self._clock.after(arrived_at)
+                    yield Frame(None, at, seconds, epoch, cut=False, read_at=self._moved_at)
                 continue
             points = luma_points(shot.video)
             cut = cuts.is_cut(shot.video, points) or cut
@@ -175,7 +185,7 @@ class Camera:
             if wanted:
                 if black.changed(points, seconds):
                     self._say_black(black.black)
-                yield Frame(shot.video, captured_at, seconds, epoch, cut)
+                yield Frame(shot.video, captured_at, seconds, epoch, cut, self._moved_at)
                 cut = False
 
     def _moved(self) -> None:

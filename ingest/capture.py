@@ -28,6 +28,7 @@ class CaptureClock:
         self._camera = camera
         self._believed: bool | None = None
         self._last = 0
+        self._behind = 0  # the camera's time, nanoseconds
 
     def at(self, taken_at: int | None, arrived_at: int) -> int:
         """Nanoseconds since the epoch, growing while the host's clock does.
@@ -38,6 +39,14 @@ class CaptureClock:
         self.source = "rtcp" if believed else "arrival"
         # Nothing comes from the future, also where the camera's clock is ahead a little.
         at = min(taken_at, arrived_at) if believed and taken_at is not None else arrived_at
+        self._behind = arrived_at - at
+        return self._growing(at, arrived_at)
+
+    def after(self, arrived_at: int) -> int:
+        """The same for a moment of which the stream says nothing, by what is known already."""
+        return self._growing(arrived_at - self._behind, arrived_at)
+
+    def _growing(self, at: int, arrived_at: int) -> int:
         if at <= self._last < arrived_at:
             at = self._last + 1
         self._last = at

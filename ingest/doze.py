@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from statistics import fmean
@@ -16,31 +17,34 @@ LARGER = 1.1
 LARGER_ON_AVERAGE, RECENT = 1.5, 15
 #: So many sizes must be known, none from longer ago than this, in seconds,
 ENOUGH, KNOWN_S = 15, 60.0
-#: and each from so long before the last look that found nothing, in seconds.
+#: and each from so long before the frame last looked at, which showed nothing new, in seconds.
 CHECKED_S = 1.0
+#: Sizes kept until then, at most.
+MOST_UNCHECKED = 1000
 #: Bits a pixel, on average: with more an encoder fills up to a wanted rate, and hides what moves.
 MOST_BITS = 0.01
-#: Key frames further apart than this many packets would leave too much to make up for.
-MOST_KEPT = 64
-#: A key frame that shows movement this soon after packets were let wait, in seconds, came too
-#: late: their sizes say nothing at this camera, and none waits for so long.
+#: Key frames further apart, in packets or seconds, would leave too much to make up for, and a
+#: camera that sends nothing but spoilt bytes unnoticed for too long.
+MOST_KEPT, MOST_KEPT_S = 64, 4.2
+#: Movement found this soon after packets were forgotten, in seconds, without a large one since,
+#: was in these: their sizes say nothing at this camera, and none waits for so long.
 SURPRISE_S, DISTRUST_S = 1.0, 300.0
 
 Packet: TypeAlias = "av.Packet[av.VideoStream]"
 
 
 class Stillness:
-    """Since when nothing moves; said by whoever looks, used by whoever reads."""
+    """What was found in the frame last looked at; said by whoever looks, used by whoever reads.
+
+    checked_at: when the frame was read, by the monotonic clock; None if something moved.
+    """
 
     def __init__(self) -> None:
-        self.since: float | None = None
+        self.checked_at: float | None = None
 
-    def note(self, still: bool) -> None:
-        """Of the last frame looked at."""
-        if not still:
-            self.since = None
-        elif self.since is None:
-            self.since = time.monotonic()
+    def note(self, still: bool, read_at: float) -> None:
+        """Of a frame that was looked at. read_at: when it was read, by the monotonic clock."""
+        self.checked_at = read_at if still else None
 
 
 class _Size(NamedTuple):
@@ -51,8 +55,9 @@ class _Size(NamedTuple):
 class Doze:
     """Decides which packets of one stream wait, and keeps them.
 
-    At the next key frame those that wait are not needed any more; before, they are decoded all
-    together as soon as one comes that is too large. pixels: of a picture.
+    None waits before the frame of the one decoded last has been looked at. At the next key frame
+    those that wait are not needed any more; before, they are decoded all together as soon as one
+    comes that is too large. pixels: of a picture.
     """
 
     def __init__(self, stillness: Stillness, pixels: int) -> None:
@@ -60,29 +65,34 @@ class Doze:
         self._most_bytes = pixels * MOST_BITS / 8
         self._kept: list[Packet] = []
         self._recent: deque[int] = deque(maxlen=RECENT)
-        self._unchecked: deque[_Size] = deque()
+        self._unchecked: deque[_Size] = deque(maxlen=MOST_UNCHECKED)
         self._known: deque[_Size] = deque()
-        self._since_key = 0
-        self._between_keys = MOST_KEPT + 1
-        self._made_up_at = -SURPRISE_S
+        self._since_key, self._key_at = 0, -math.inf
+        self._keys_are_near = False
+        self._decoded_at = -math.inf
+        self._forgot_at = -math.inf
         self._distrusted_until = 0.0
 
     def keeps(self, packet: Packet) -> bool:
         """Whether the packet waits. If not, what `made_up` gives is to be decoded before it."""
         now = time.monotonic()
-        if self._stillness.since is None:
-            if now - self._made_up_at < SURPRISE_S:
-                self._distrusted_until = now + DISTRUST_S
-            self._unchecked.clear()
+        checked_at = self._stillness.checked_at
+        self._learn(now, checked_at)
         if packet.is_keyframe:
             self._begin_again(now)
-            return False
-        self._since_key += 1
-        if self._may_keep(packet, now):
-            self._kept.append(packet)
-            self._recent.append(packet.size)
-            return True
-        if self._stillness.since is not None:
+        elif self._is_small(packet):
+            if checked_at is None and now - self._forgot_at < SURPRISE_S:
+                self._distrusted_until = now + DISTRUST_S
+            self._since_key += 1
+            if self._may_keep(now, checked_at):
+                self._kept.append(packet)
+                self._recent.append(packet.size)
+                return True
+        else:
+            self._since_key += 1
+            self._forgot_at = -math.inf
+        self._decoded_at = now
+        if not packet.is_keyframe:
             self._unchecked.append(_Size(now, packet.size))
         return False
 
@@ -94,17 +104,23 @@ class Doze:
 
     def _begin_again(self, now: float) -> None:
         if self._kept:
-            self._made_up_at = now
+            self._forgot_at = now
         self._kept.clear()
-        self._between_keys, self._since_key = self._since_key, 0
+        self._keys_are_near = self._since_key <= MOST_KEPT and now - self._key_at <= MOST_KEPT_S
+        self._since_key, self._key_at = 0, now
 
-    def _may_keep(self, packet: Packet, now: float) -> bool:
-        if self._stillness.since is None or now < self._distrusted_until or not packet.size:
-            return False
-        if max(self._between_keys, self._since_key) > MOST_KEPT:
-            return False
-        self._learn(now)
-        if len(self._known) < ENOUGH:
+    def _may_keep(self, now: float, checked_at: float | None) -> bool:
+        return (
+            checked_at is not None
+            and checked_at >= self._decoded_at
+            and now >= self._distrusted_until
+            and self._keys_are_near
+            and self._since_key <= MOST_KEPT
+            and now - self._key_at <= MOST_KEPT_S
+        )
+
+    def _is_small(self, packet: Packet) -> bool:
+        if not packet.size or len(self._known) < ENOUGH:
             return False
         sizes = [size.bytes for size in self._known]
         usual = fmean(sizes)
@@ -115,8 +131,11 @@ class Doze:
             and (len(self._recent) < RECENT or recent <= LARGER_ON_AVERAGE * usual)
         )
 
-    def _learn(self, now: float) -> None:
-        while self._unchecked and self._unchecked[0].at <= now - CHECKED_S:
+    def _learn(self, now: float, checked_at: float | None) -> None:
+        if checked_at is None:
+            self._unchecked.clear()
+            return
+        while self._unchecked and self._unchecked[0].at <= checked_at - CHECKED_S:
             self._known.append(self._unchecked.popleft())
         while self._known and self._known[0].at < now - KNOWN_S:
             self._known.popleft()

@@ -13,13 +13,15 @@ import structlog
 from facetrail.store import Keys
 from ingest.hosts import Host, hosts, leave, say
 from ingest.leases import LEASE_S, RENEW_S, Leases
-from ingest.share import fair_share, gives
+from ingest.share import fair_share, given
 
 #: A camera that stayed free for so long, in seconds, is taken whatever our share is: perhaps
 #: only our camera file names it.
 OVERDUE_S = 3 * RENEW_S
-#: One that we gave to a less loaded host is left to it for so long.
-LEFT_S = 2 * LEASE_S
+#: One that we gave to a less loaded host is left to it for so long; it takes it when overdue.
+LEFT_S = OVERDUE_S + 2 * RENEW_S
+#: An owner that has not said for so long that it lives reads nothing: other hosts shall.
+OWNER_S = 3.0
 #: A camera is given only after so many rounds in which that seemed right: what others say of
 #: themselves is a round old.
 UNEVEN_ROUNDS = 2
@@ -30,10 +32,11 @@ log = structlog.get_logger(__name__)
 class Keeper(threading.Thread):
     """Keeps the leases, in a thread of its own: a Redis that is silent holds up nobody else.
 
-    Its owner says which cameras are wanted and which have a process (`reading`), by setting these;
-    `may_read` says which of them it may read. A lease is freed only when nobody reads the camera
-    any more. alone: whether no other host was there when Redis was last heard. spare_cores: what
-    this machine has for cameras, asked once a round.
+    Its owner says which cameras are wanted, which have a process (`reading`), and when it lived
+    last, by the monotonic clock (`alive_at`), by setting these; `may_read` says which cameras it
+    may read. A lease is freed only when nobody reads the camera any more. alone: whether no other
+    host was there when Redis was last heard. spare_cores: what this machine has for cameras,
+    asked once a round.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Keeper(threading.Thread):
         super().__init__(name="keeper", daemon=True)
         self.wanted: Sequence[str] = ()
         self.reading: frozenset[str] = frozenset()
+        self.alive_at = time.monotonic()
         self._client = client
         self._keys = keys
         self._name = name
@@ -75,7 +79,10 @@ class Keeper(threading.Thread):
     def run(self) -> None:
         while not self._stop_asked.is_set():
             try:
-                self.step(time.monotonic())
+                if time.monotonic() - self.alive_at < OWNER_S:
+                    self.step(time.monotonic())
+                else:
+                    log.error("reading hangs: this host's cameras are left to others")
             except redis.RedisError as error:
                 self._acquainted = False
                 log.warning("leases are not renewed", cause=type(error).__name__)
@@ -94,16 +101,21 @@ class Keeper(threading.Thread):
 
     def step(self, now: float) -> None:
         """One exchange with Redis. Raises RedisError; then nothing has changed for the owner."""
-        us = Host(name=self._name, cores=self._spare_cores(), cameras=tuple(self._granted))
+        us = Host(
+            name=self._name,
+            cores=self._spare_cores(),
+            cameras=tuple(self._granted),
+            wants=frozenset(self.wanted),
+        )
         # Before the leases: a dead host is gone when its cameras are free.
         say(self._client, self._keys, us, lease_s=self._leases.lease_s)
         others = [host for host in hosts(self._client, self._keys) if host.name != self._name]
+        self.alone = not others
         self._renew(now)
         self._free_what_is_given(now)
         self._give_what_is_not_wanted()
         self._take_and_give(now, us, others)
-        self._granted = {n: until for n, until in self._held.items() if n not in self._giving}
-        self.alone = not others
+        self._grant()
         # Hosts that start together first see each other, or the first one would take all.
         self._acquainted = True
 
@@ -113,6 +125,11 @@ class Keeper(threading.Thread):
             log.warning("another host reads the camera", camera=name)
             self._giving.pop(name, None)
         self._held = dict.fromkeys(ours, now + self._leases.lease_s)
+        self._grant()
+
+    def _grant(self) -> None:
+        """Tells the owner what it may read."""
+        self._granted = {n: until for n, until in self._held.items() if n not in self._giving}
 
     def _free_what_is_given(self, now: float) -> None:
         """What was given up a round ago, so that the owner knows, and is read no more."""
@@ -136,12 +153,12 @@ class Keeper(threading.Thread):
         room = fair_share(len(self.wanted), us, others) - len(self._held) + len(self._giving)
         for name in random.sample(free, len(free)):
             overdue = now - self._free_since[name] > OVERDUE_S
-            if (room > 0 and name not in self._left) or overdue:
+            if (room > 0 or overdue) and name not in self._left:
                 room -= self._took(name, now)
-        too_many = 0 if free or self._giving else gives(us, others)
-        self._uneven_rounds = self._uneven_rounds + 1 if too_many else 0
+        away = [] if free or self._giving else given(us, others)
+        self._uneven_rounds = self._uneven_rounds + 1 if away else 0
         if self._uneven_rounds > UNEVEN_ROUNDS:
-            for name in list(self._held)[:too_many]:
+            for name in away:
                 log.info("camera is left to a less loaded host", camera=name)
                 self._giving[name] = True
 

@@ -22,13 +22,13 @@ class Lateness:
         self._stamp = 0.0
         self._arrived = 0.0
 
-    def is_late(self, stamp: float | None, arrived: float) -> bool:
-        """stamp: the packet's, in seconds, or None; arrived: a monotonic clock's."""
+    def behind_s(self, stamp: float | None, arrived: float) -> float:
+        """Seconds. stamp: the packet's, in seconds, or None; arrived: a monotonic clock's."""
         if stamp is None:
-            return False
+            return 0.0
         delay = arrived - stamp
         if self._usual is None or abs(stamp - self._stamp) > MOST_STEP_S:
             self._usual = delay
         self._usual = min(delay, self._usual + DRIFT * (arrived - self._arrived))
         self._stamp, self._arrived = stamp, arrived
-        return delay - self._usual > LATE_S
+        return delay - self._usual

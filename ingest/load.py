@@ -13,6 +13,8 @@ SMOOTHED_S = 30.0
 #: A share of the machine that is always counted as there; else a busy host would read nothing.
 LEAST_SHARE = 0.25
 
+#: Of control groups, version 2: microseconds of processor within so many.
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -20,7 +22,7 @@ class SpareCores:
     """Cores of this machine less what other programs on it use."""
 
     def __init__(self) -> None:
-        self._cores = len(os.sched_getaffinity(0))
+        self._cores = own_cores()
         self._others = 0.0  # cores that other programs use, smoothed
         self._at = time.monotonic()
         self._busy = machine_s()
@@ -38,6 +40,16 @@ class SpareCores:
             self._others += (others - self._others) * min(1.0, passed / SMOOTHED_S)
         self._at, self._busy = now, busy
         return max(LEAST_SHARE * self._cores, self._cores - self._others)
+
+
+def own_cores() -> float:
+    """Cores that this process may use: also in a container that is given a part of them."""
+    cores = float(len(os.sched_getaffinity(0)))
+    try:
+        quota, period = _QUOTA.read_text().split()
+        return min(cores, int(quota) / int(period))
+    except (OSError, ValueError):  # no such file, or "max"
+        return cores
 
 
 def machine_s() -> float:

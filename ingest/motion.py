@@ -41,6 +41,14 @@ class MotionGate:
         self._look_at_s = 0.0
         self._moved_at_s = 0.0
 
+    def look_on(self, seconds: float) -> None:
+        """Has what comes looked at for a while, as after a movement."""
+        self.still, self._moved_at_s = False, seconds
+
+    def forget(self) -> None:
+        """Has the next frame looked at, whatever it shows."""
+        self.still, self._looked_at = False, None
+
     def wants(self, frame: av.VideoFrame, seconds: float) -> bool:
         """Whether to look; a yes counts it as looked at. seconds: growing from call to call."""
         cells = brightness(frame)

@@ -47,6 +47,13 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def limit(self, most_bytes: int) -> None:
+        """Other bounds of what waits."""
+        with self._changed:
+            self._most_bytes = most_bytes
+            for track in list(self._chips):
+                self._make_room(track)
+
     def put(self, items: Iterable[Item]) -> None:
         with self._changed:
             for item in items:

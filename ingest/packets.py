@@ -10,10 +10,11 @@ from typing import cast
 
 import av
 import structlog
+from av.video.frame import PictureType
 
 from facetrail.errors import StreamLost
 from ingest.doze import Doze
-from ingest.late import Lateness
+from ingest.late import LATE_S, Lateness
 
 #: Pixels of the largest picture that is read, a little more than 8K: each frame is held several
 #: times, and one of 16K takes 400 MB as RGB.
@@ -47,12 +48,13 @@ class Shot:
     """A decoded frame, or word that the picture is still and none was decoded: None.
 
     stamp: the stream's own, in seconds, if it has any. taken_at: nanoseconds since the epoch by
-    the camera's clock, or None.
+    the camera's clock, or None. behind_s: by how much reading was late, in seconds.
     """
 
     video: av.VideoFrame | None
     stamp: float | None = None
     taken_at: int | None = None
+    behind_s: float = 0.0
 
 
 class Packets:
@@ -82,6 +84,7 @@ class Packets:
         self._doze = None if keyframes_only or stream.codec_context.has_b_frames else doze
         # As a number once: of every packet it would be a fraction made anew.
         self._tick_s = float(stream.time_base) if stream.time_base else None
+        self._behind_s = 0.0
         self._leaves_out = False
         self._taken_at: dict[int, int] = {}
         self._seen_at = time.monotonic()
@@ -114,15 +117,17 @@ class Packets:
             return
         if self._doze is not None and self._shown:
             if self._doze.keeps(packet):
-                yield Shot(None, self._stamp(packet))
+                yield Shot(None, self._stamp(packet), behind_s=self._behind_s)
                 return
             for waited in self._doze.made_up():
                 self._frames(waited)
         for frame in self._frames(packet):
             check_size(frame.width, frame.height)
             self._shown = True
+            if packet.is_keyframe and frame.pict_type != PictureType.I:
+                self._doze = None  # it is no new beginning: what waits before such is needed
             taken_at = self._taken_at.get(frame.pts) if frame.pts is not None else None
-            yield Shot(frame, frame.time, taken_at)
+            yield Shot(frame, frame.time, taken_at, self._behind_s)
 
     def _is_wanted(self, packet: av.Packet[Video]) -> bool:
         if not packet.size:  # the end: what the decoder still holds
@@ -139,7 +144,8 @@ class Packets:
         stamp = self._stamp(packet)
         if self._lateness is None or stamp is None:
             return False
-        late = self._lateness.is_late(stamp, time.monotonic())
+        self._behind_s = self._lateness.behind_s(stamp, time.monotonic())
+        late = self._behind_s > LATE_S
         if late and not self._leaves_out:
             log.warning("frames come faster than they can be decoded: some are left out")
         return late

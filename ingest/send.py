@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter
 from contextlib import suppress
@@ -18,6 +19,8 @@ from ingest.outbox import Item, Outbox, Reason
 #: Faces of several frames are gathered for this long: a message costs more than a chip in it.
 GATHER_S = 0.03
 PAUSE_S = 0.5
+#: For the last words of a process that is asked to end.
+LAST_S = 3.0
 
 #: What counts as a Redis that is away or full, whoever of the libraries says it.
 AWAY = (OperationalError, redis.RedisError, OSError)
@@ -49,12 +52,14 @@ class Sender(threading.Thread):
                 self._stop_asked.wait(GATHER_S)
             elif len(self._outbox):
                 self._stop_asked.wait(PAUSE_S)
+        # The last words, as far as Redis takes them: few, so the queue's limit does not count.
+        self._queue_limit = sys.maxsize
         while len(self._outbox) and self.step(timeout_s=0.0):
-            pass  # the last words, as far as Redis takes them
+            pass
         with suppress(*AWAY):
             self._count_drops()
 
-    def stop(self, timeout_s: float = 3.0) -> None:
+    def stop(self, timeout_s: float = LAST_S) -> None:
         """Sends what still waits and ends."""
         self._stop_asked.set()
         self.join(timeout_s)

@@ -20,17 +20,24 @@ def fair_share(cameras: int, us: Host, others: Sequence[Host]) -> int:
     return math.ceil(cameras * us.cores / cores - 1e-9)
 
 
-def gives(us: Host, others: Sequence[Host]) -> int:
-    """How many of our cameras other hosts should have: none unless we are the most loaded."""
-    hosts = [us, *others]
-    if max(hosts, key=lambda host: (host.load, host.name)) is not us:
-        return 0
-    counts = [len(host.cameras) for host in hosts]
-    for given in range(MOST_AT_ONCE):
-        loads = [(count + 1) / host.cores for count, host in zip(counts, hosts, strict=True)]
-        least = min(range(1, len(hosts)), key=loads.__getitem__, default=0)
-        if not least or loads[least] * PAYS >= counts[0] / us.cores:
-            return given
-        counts[0] -= 1
-        counts[least] += 1
-    return MOST_AT_ONCE
+def given(us: Host, others: Sequence[Host]) -> list[str]:
+    """Our cameras that other hosts should have: none unless we are the most loaded."""
+    if max([us, *others], key=lambda host: (host.load, host.name)) is not us:
+        return []
+    counts = {host.name: len(host.cameras) for host in [us, *others]}
+    left, away = list(us.cameras), list[str]()
+    while len(away) < MOST_AT_ONCE:
+        # Others may have another camera file than we: none is given to whom does not want it.
+        moves = [
+            ((counts[host.name] + 1) / host.cores, host.name, camera)
+            for host in others
+            if (camera := next((name for name in left if name in host.wants), None))
+        ]
+        load, getter, camera = min(moves, default=(math.inf, "", ""))
+        if load * PAYS >= counts[us.name] / us.cores:
+            break
+        left.remove(camera)
+        away.append(camera)
+        counts[us.name] -= 1
+        counts[getter] += 1
+    return away

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 COMMAND = (sys.executable, "-m", "ingest.watch")
@@ -13,16 +12,9 @@ COMMAND = (sys.executable, "-m", "ingest.watch")
 Process = subprocess.Popen[bytes]
 
 
-def start(
-    command: Sequence[str] = COMMAND, environment: Mapping[str, str] | None = None
-) -> Process:
+def start(command: Sequence[str] = COMMAND) -> Process:
     """A camera's process, which is told its camera on stdin. Raises OSError."""
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=os.environ | (environment or {}),
-    )
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 class Spares:
@@ -47,6 +39,9 @@ class Spares:
 
     def add(self, most: int) -> None:
         """Starts one more, if there are fewer; where that can't be, there is none."""
+        for dead in [process for process in self._idle if process.poll() is not None]:
+            self._idle.remove(dead)
+            _end(dead)
         if len(self._idle) < most:
             with suppress(OSError):
                 self._idle.append(self._start())

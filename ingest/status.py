@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import msgspec
 import redis
@@ -36,4 +37,11 @@ def status_of(client: redis.Redis, keys: Keys, cameras: list[str]) -> list[Camer
     if not cameras:
         return []
     said = client.mget([keys.camera_status(camera) for camera in cameras])
-    return [msgspec.json.decode(line, type=CameraStatus) if line else None for line in said]
+    return [_status(line) if line else None for line in said]
+
+
+def _status(line: bytes) -> CameraStatus | None:
+    """None also for what another version says, and can't be understood."""
+    with suppress(msgspec.DecodeError):
+        return msgspec.json.decode(line, type=CameraStatus)
+    return None

@@ -161,7 +161,7 @@ class _Opening:
     def _doze(self, video: Video) -> Doze | None:
         if self.stillness is None or is_file(self.address):
             return None
-        self.stillness.note(still=False)
+        self.stillness.note(False, 0.0)
         return Doze(self.stillness, video.codec_context.width * video.codec_context.height)
 
     def _described(self, video: Video) -> Opened:

@@ -61,6 +61,11 @@ class Tracker:
         self._before = 0  # tracks numbered before the last cut
         self._newest = 0  # the highest number given
 
+    @property
+    def open(self) -> int:
+        """How many tracks have not ended."""
+        return len(self._seen_at)
+
     def update(self, faces: Sequence[Face], seconds: float) -> Tracked:
         """The tracks of a frame's faces, at a time that grows from call to call."""
         boxes = np.array([_corners(face) for face in faces], np.float32).reshape(-1, 4)

@@ -4,162 +4,48 @@
 
 Started by `python -m ingest`, one process for each camera, so that whatever a camera does to
 its decoder harms no other. The camera's settings come on stdin as one line of JSON, never as an
-argument, since they may hold a password; empty lines say that the camera is still wanted. When
-stdin closes, or falls silent after such lines, the watch ends. Each second that it is alive it
-writes a dot to stdout.
+argument, since they may hold a password. Further lines, each the megabytes that may hold what
+waits to be sent, say that the camera is still wanted. When stdin closes, or falls silent after
+such lines, the watch ends. Each second that it is alive it writes a dot to stdout.
 """
 
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from datetime import datetime
 
-import av
 import cv2
-import msgspec
 import structlog
-from pydantic import ValidationError
 
 from facetrail import log as logging
 from facetrail.broker import celery_app
 from facetrail.cameras import Camera as CameraSettings
-from facetrail.errors import BadSettings, FacetrailError
-from facetrail.schedule import is_open
+from facetrail.errors import FacetrailError
 from facetrail.settings import Settings, read_settings
 from facetrail.store import Keys, connect
 from facetrail.threads import end_process_if_a_thread_fails
 from ingest.announce import Announcer
-from ingest.camera import HANG_STATUS, Camera, Frame
-from ingest.chips import ChipMaker
+from ingest.camera import HANG_STATUS, Camera
 from ingest.detectors import first_detector, second_detector
-from ingest.faces.face import Detector, Face
-from ingest.finder import Finder
-from ingest.motion import MotionGate
+from ingest.look import Watch
 from ingest.newest import NewestFrame
 from ingest.outbox import Outbox
+from ingest.parent import Parent, say_alive
 from ingest.report import Reporter
-from ingest.second_opinion import SecondOpinion
-from ingest.send import Sender
-from ingest.sight import Scaler, Sight
+from ingest.send import LAST_S, Sender
 from ingest.stream import Reading
-from ingest.track import Tracker
 
 BEAT_S = 1.0
-#: A parent that says nothing for so long hangs. Its lease of 5 s has run out by then, and no
-#: camera may be read by two hosts for longer than another such.
-PARENT_S = 8.0
+#: For the last words of a process whose decoder hangs, which is to be told within ten seconds.
+HANGING_S = 1.0
 
 log = structlog.get_logger(__name__)
 
 
-class Watch:
-    """Looks at those frames of a camera that are worth it; what it finds goes to the outbox.
-
-    least_score: see `Tracker`. second: a stricter detector, asked once of each track. now: the
-    local time.
-    """
-
-    def __init__(
-        self,
-        camera: CameraSettings,
-        detector: Detector,
-        outbox: Outbox,
-        *,
-        least_score: float,
-        second: Detector | None = None,
-        now: Callable[[], datetime] = datetime.now,
-    ) -> None:
-        self.camera = camera
-        self.outbox = outbox
-        self._finder = Finder(
-            detector, width=camera.detect_width, tiles=camera.tiles, masks=camera.masks
-        )
-        self._scaler = Scaler()
-        self._second = second
-        self._now = now
-        self._least_score = least_score
-        self._begin(0)
-
-    def _begin(self, stream_epoch: int) -> None:
-        self._epoch = stream_epoch
-        self._tracker = Tracker(fps=self.camera.fps, least_score=self._least_score)
-        self._opinion = SecondOpinion(self._second) if self._second else None
-        self._gate = MotionGate(self.camera.motion_threshold, self.camera.masks)
-        self._chips = ChipMaker(
-            self.camera.name,
-            self.camera.zones,
-            min_quality=self.camera.min_quality,
-            better_by=self.camera.better_by,
-        )
-
-    def look(self, frame: Frame) -> None:
-        """Detects, tracks and hands out the chips of a frame, if it may show something new."""
-        if frame.stream_epoch != self._epoch:
-            self.end_tracks(frame.captured_at)
-            self._begin(frame.stream_epoch)
-        elif frame.cut:
-            self.end_tracks(frame.captured_at)
-        # By the host's clock: a camera's own may be years off.
-        if not is_open(self.camera.schedule, self._now()):
-            self.end_tracks(frame.captured_at)
-        elif frame.video is None or not self._wants(frame.video, frame.seconds):
-            self._end(self._tracker.carry_on(frame.seconds), frame.captured_at)
-        else:
-            self._look_closely(frame, Sight(frame.video, self._scaler))
-
-    @property
-    def still(self) -> bool:
-        """Whether nothing moves in what was looked at last."""
-        return self._gate.still
-
-    def _wants(self, video: av.VideoFrame, seconds: float) -> bool:
-        return not self.camera.motion or self._gate.wants(video, seconds)
-
-    def _look_closely(self, frame: Frame, sight: Sight) -> None:
-        tracked = self._tracker.update(self._finder.faces(sight), frame.seconds)
-        made = [
-            self._chips.chip(track, face, sight.picture, frame)
-            for track, face in tracked.faces
-            if self._may_want(track, face, frame.seconds)
-            and self._is_face(track, face, sight, frame)
-        ]
-        # Where not all can go at once, the best go first.
-        chips = sorted((one for one in made if one), key=lambda one: -one.quality.score)
-        self.outbox.put(chips)
-        self._end(tracked.ended, frame.captured_at)
-
-    def _may_want(self, track: int, face: Face, seconds: float) -> bool:
-        return face.height >= self.camera.min_face and self._chips.may_want(track, face, seconds)
-
-    def _is_face(self, track: int, face: Face, sight: Sight, frame: Frame) -> bool:
-        """Whether the second opinion, if there is one, is that the track is somebody's face."""
-        if self._opinion is None:
-            return True
-        return self._opinion.agrees(track, face, sight.picture, frame.seconds)
-
-    @property
-    def lost_s(self) -> float:
-        """Seconds without a frame after which nobody is in sight any more."""
-        return self._tracker.lost_s
-
-    def end_tracks(self, at: int) -> None:
-        """Ends every track. at: nanoseconds since the epoch."""
-        self._end(self._tracker.end_all(), at)
-
-    def _end(self, tracks: tuple[int, ...], at: int) -> None:
-        if self._opinion is not None:
-            self._opinion.forget(tracks)
-        ends = [self._chips.ended(track, stream_epoch=self._epoch, at=at) for track in tracks]
-        self.outbox.put(end for end in ends if end.chips_sent)
-
-
-def run(settings: Settings, camera: CameraSettings, stop: threading.Event) -> None:
+def run(settings: Settings, camera: CameraSettings, parent: Parent, stop: threading.Event) -> None:
     """Watches a camera until `stop`. Raises FacetrailError where it can't begin."""
     client, keys = connect(settings.redis_url), Keys(settings.key_prefix)
     detector = first_detector(settings, camera)
@@ -193,18 +79,27 @@ def run(settings: Settings, camera: CameraSettings, stop: threading.Event) -> No
     sender.start()
     announcer.start()
     reporter.start()
+    hangs = False
     try:
-        _loop(watch, reader, announcer, reporter, stop)
+        hangs = _loop(watch, reader, announcer, reporter, parent, stop)
     finally:
         reporter.stop()
         watch.end_tracks(time.time_ns())
-        sender.stop()
+        sender.stop(HANGING_S if hangs else LAST_S)
         announcer.stop()
+    if hangs:
+        os._exit(HANG_STATUS)  # nothing else ends the thread that reads
 
 
 def _loop(
-    watch: Watch, reader: Camera, announcer: Announcer, reporter: Reporter, stop: threading.Event
-) -> None:
+    watch: Watch,
+    reader: Camera,
+    announcer: Announcer,
+    reporter: Reporter,
+    parent: Parent,
+    stop: threading.Event,
+) -> bool:
+    """Until `stop`; whether the decoder hangs."""
     newest = NewestFrame()
     threading.Thread(target=_read, args=(reader, newest), name="reader", daemon=True).start()
     seen_at = beat_at = time.monotonic()
@@ -214,17 +109,22 @@ def _loop(
         announcer.say(reader.lost)
         if frame is not None:
             watch.look(frame)
-            reader.stillness.note(watch.still)
+            if frame.video is not None:
+                reader.stillness.note(watch.still, frame.read_at)
             reporter.looked()
             seen_at = now
         elif now - seen_at > watch.lost_s:
             watch.end_tracks(time.time_ns())
         if reader.hangs(now):
             log.error("decoder hangs, its process ends", camera=watch.camera.name)
-            os._exit(HANG_STATUS)  # the parent says that the camera is offline
+            announcer.say("its decoder hangs")
+            return True
         if now - beat_at > BEAT_S:
             beat_at = now
-            _beat(stop)
+            say_alive(stop)
+            if parent.buffer_mb is not None:
+                watch.outbox.limit(round(parent.buffer_mb * 1_000_000))
+    return False
 
 
 def _read(reader: Camera, newest: NewestFrame) -> None:
@@ -232,52 +132,22 @@ def _read(reader: Camera, newest: NewestFrame) -> None:
         newest.put(frame)
 
 
-def _beat(stop: threading.Event) -> None:
-    try:
-        os.write(sys.stdout.fileno(), b".")
-    except BrokenPipeError:  # nobody is there who would want the camera watched
-        stop.set()
-
-
-def _stop_at_end_of_stdin(stop: threading.Event) -> None:
-    """Also where whoever wrote to it says nothing more: it hangs, and its lease runs out."""
-    stdin, patience_s = sys.stdin.fileno(), None
-    # Not through sys.stdin: Python can't end while a thread waits within its buffer.
-    while select.select([stdin], [], [], patience_s)[0] and os.read(stdin, 4096):
-        patience_s = PARENT_S
-    stop.set()
-
-
-def given_camera() -> CameraSettings:
-    """The camera of the line of JSON that `python -m ingest` sends. Raises BadSettings."""
-    line = bytearray()
-    while not line.endswith(b"\n") and (part := os.read(sys.stdin.fileno(), 65_536)):
-        line += part
-    if not line:  # a spare process, and whoever started it has ended
-        sys.exit(0)
-    try:
-        return CameraSettings.model_validate(msgspec.json.decode(line))
-    except (msgspec.DecodeError, ValidationError):
-        raise BadSettings(
-            "expected a camera's settings as a line of JSON on stdin: start `python -m ingest`, "
-            "which sends it"
-        ) from None
-
-
 def main() -> int:
     end_process_if_a_thread_fails()
     stop = threading.Event()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     cv2.setNumThreads(1)
     logging.configure()  # for what is wrong with the settings
     try:
         settings = read_settings()
         logging.configure(level=settings.log_level, as_json=settings.log_json)
-        camera = given_camera()
+        parent = Parent(stop)
+        camera = parent.camera()
         structlog.contextvars.bind_contextvars(camera=camera.name)
-        threading.Thread(target=_stop_at_end_of_stdin, args=(stop,), daemon=True).start()
-        run(settings, camera, stop)
+        parent.start()
+        run(settings, camera, parent, stop)
     except FacetrailError as error:
         log.error(str(error))
         return 1

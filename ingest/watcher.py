@@ -24,12 +24,17 @@ START_S = 30.0
 STEADY_S = 30.0
 #: Less than a lease: where that has run out, another host reads the camera meanwhile.
 STOP_S = 4.5
+#: One that was killed as the last of a host may wait for a device: it is not waited for.
+REAP_S = 1.0
 
 log = structlog.get_logger(__name__)
 
 
 class Watcher:
-    """Keeps one process watching a camera. start: starts it."""
+    """Keeps one process watching a camera. start: starts it.
+
+    buffer_mb: memory for what waits to be sent, of which the process is told.
+    """
 
     def __init__(
         self,
@@ -39,6 +44,7 @@ class Watcher:
         backoff: Backoff | None = None,
     ) -> None:
         self.camera = camera
+        self.buffer_mb = 0.0
         self._start_process = start
         self._process: Process | None = None
         self._backoff = backoff or Backoff()
@@ -48,6 +54,7 @@ class Watcher:
         self._began_at = 0.0
         self._lives = False
         self._kill_at: float | None = None
+        self._killed: str | None = None
 
     @property
     def running(self) -> bool:
@@ -81,9 +88,11 @@ class Watcher:
             self._heard_at, self._lives = now, True
             if now - self._began_at > STEADY_S:
                 self._failures = 0
-        elif now - self._heard_at > patience_s:
+        elif now - self._heard_at > patience_s and self._killed is None:
+            # Said now: one that waits for a device takes its time to end.
+            self._killed, self._lives = f"was silent for {patience_s:.0f} s and was killed", False
             self._process.kill()
-            return self._died(now, f"was silent for {patience_s:.0f} s and was killed")
+            return f"its process {self._killed}"
         self._beat()
         return None
 
@@ -97,9 +106,9 @@ class Watcher:
         """Whether a process that was asked to stop is gone; its end is enforced after a while."""
         if self.running:
             self._kill_at = self._kill_at or now + STOP_S
-            if now < self._kill_at or self._process is None:
-                return False
-            self._process.kill()
+            if now >= self._kill_at and self._process is not None:
+                self._process.kill()
+            return False
         self._reap()
         return True
 
@@ -133,23 +142,27 @@ class Watcher:
         """Tells the process that it is still wanted: it ends by itself where nobody says so."""
         if self._process is not None and self._process.stdin is not None:
             with suppress(BrokenPipeError):  # it has died just now
-                os.write(self._process.stdin.fileno(), b"\n")
+                os.write(self._process.stdin.fileno(), f"{self.buffer_mb:.4f}\n".encode())
 
     def _heard(self) -> bool:
         stdout = self._process.stdout if self._process else None
         return bool(stdout and stdout.read())
 
-    def _died(self, now: float, how: str) -> str:
+    def _died(self, now: float, how: str) -> str | None:
+        """How, unless that was said when it was killed."""
+        told, self._killed = self._killed, None
+        how = told or how
         self._failures += 1
         pause = self._backoff.pause(self._failures)
         self._start_at = now + pause
         log.error(f"camera's process {how}; again in {pause:.1f} s", camera=self.camera.name)
         self._reap()
-        return f"its process {how}"
+        return None if told else f"its process {how}"
 
     def _reap(self) -> None:
         if self._process is not None:
-            self._process.wait()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(REAP_S)
             for pipe in (self._process.stdin, self._process.stdout):
                 if pipe is not None:
                     with suppress(BrokenPipeError):

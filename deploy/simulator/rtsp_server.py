@@ -82,14 +82,18 @@ def moved(unit: Gst.Buffer, by: int) -> Gst.Buffer:
 
 
 class Camera(GstRtspServer.RTSPMediaFactory):
-    """One mount: a live picture all clients share, or the clip anew for each of them."""
+    """One mount: a live picture all clients share, or the clip anew for each of them.
 
-    def __init__(self, clip: Clip, *, once: bool) -> None:
+    clock: whether RTCP says what time it is here.
+    """
+
+    def __init__(self, clip: Clip, *, once: bool, clock: bool = True) -> None:
         super().__init__()
         self._clip = clip
         self._once = once
         self.set_launch(SENDER)
         self.set_shared(not once)
+        self.set_enable_rtcp(clock)
         self.connect("media-configure", self._feed)
 
     def _feed(self, _: Camera, media: GstRtspServer.RTSPMedia) -> None:
@@ -137,7 +141,7 @@ def serve(given: argparse.Namespace) -> GstRtspServer.RTSPServer:
         server.set_auth(authentication(given.auth.upper(), given.user, password))
     mounts = server.get_mount_points()
     for name, path in given.clips:
-        camera = Camera(Clip.read(path), once=given.once)
+        camera = Camera(Clip.read(path), once=given.once, clock=not given.no_clock)
         if given.user:
             camera.set_permissions(only_viewers())
         mounts.add_factory(f"/{name}", camera)
@@ -161,6 +165,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--once", action="store_true", help="every client gets the clip once, from its start"
     )
+    parser.add_argument("--no-clock", action="store_true", help="without RTCP")
     parser.add_argument("--user", help="the name that may watch; all may without it")
     parser.add_argument("--password-env", metavar="VAR", help="the variable with the password")
     parser.add_argument("--auth", choices=("digest", "basic"), default="digest")

@@ -22,9 +22,9 @@ from index.replica import Replica
 from ingest.camera import Camera
 from ingest.faces.detect import open_detector
 from ingest.faces.face import Detector
+from ingest.look import Watch
 from ingest.outbox import Item, Outbox
 from ingest.packets import Shot
-from ingest.watch import Watch
 from workers.batcher import Batcher
 from workers.encoders.registry import open_encoder
 from workers.strangers import Strangers

@@ -13,7 +13,7 @@ import redis
 from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.events import MatchEvent, replay
 from facetrail.store import Keys, connect
-from ingest.announce import Announcer
+from ingest.announce import Announcer, announce, state_of
 from ingest.camera import NOT_OPENED
 
 Wait = Callable[..., None]
@@ -94,3 +94,17 @@ def test_a_stop_does_not_wait_for_a_redis_that_is_away(keys: Keys) -> None:
     announcer.say("refused")
     announcer.stop(timeout_s=5.0)
     assert not announcer.is_alive()
+
+
+def test_a_state_is_said_once_whoever_says_it(client: redis.Redis, keys: Keys) -> None:
+    # Given a camera whose process said that it is gone, and then died, as the next one does
+    for cause in ("refused", "its process ended", "refused"):
+        announce(client, keys, state_of("lobby", cause), history=1000)
+    announce(client, keys, state_of("yard", "no answer"), history=1000)
+    announce(client, keys, state_of("lobby", None), history=1000)
+    announce(client, keys, state_of("lobby", None), history=1000)
+    assert said(client, keys) == [
+        ("camera_offline", "refused"),
+        ("camera_offline", "no answer"),
+        ("camera_online", None),
+    ]

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from facetrail.errors import StreamLost
 from ingest.backoff import Backoff
-from ingest.camera import HANGS_S, NOT_OPENED, OPENING_HANGS_S, SAID_AFTER_S, Camera
+from ingest.camera import HANGS_S, NOT_OPENED, OPENING_HANGS_S, SAID_AFTER_S, STEADY_S, Camera
 from ingest.faces.face import Picture
 from ingest.packets import Shot
 from ingest.sight import Sight
@@ -59,10 +59,16 @@ def camera(address: str, *parts: int | str, most: int = 9) -> Camera:
 
 
 def test_a_lost_stream_is_opened_again_after_longer_and_longer_pauses() -> None:
-    reader = camera(ADDRESS, "refused", "refused", "refused", 3, "refused", most=5)
-    assert len(list(reader.frames())) == 3
+    reader = camera(ADDRESS, "refused", "refused", "refused", 40, "refused", most=5)
+    assert len(list(reader.frames())) > 40 * STEADY_S / 3
     assert isinstance(reader.stop, Pauses)
     assert reader.stop.taken == [1.0, 2.0, 4.0, 1.0, 2.0]
+
+
+def test_a_stream_that_ends_at_once_is_tried_less_and_less_often() -> None:
+    reader = camera(ADDRESS, 3, 3, 3, most=3)
+    assert len(list(reader.frames())) == 9
+    assert reader.stop.taken == [1.0, 2.0, 4.0]  # type: ignore[attr-defined]
 
 
 def test_it_says_why_no_frames_come() -> None:
@@ -120,6 +126,26 @@ def test_a_frame_has_the_time_of_the_cameras_clock() -> None:
     assert reader.clock == "arrival"
 
 
+def test_word_that_the_picture_is_still_goes_on_as_often_as_pictures() -> None:
+    # Given a stream of which after a second nothing is decoded, dated by the camera's clock
+    now = time.time_ns()
+    still = [Shot(None, i / 15) for i in range(15, 60)]
+    reader = Camera(
+        "lobby",
+        ADDRESS,
+        fps=5,
+        stop=Pauses(1),
+        opener=lambda *_: iter(
+            [*(shot(p, i, now - 10**9) for i, p in enumerate(moving(15))), *still]
+        ),
+    )
+    frames = list(reader.frames())
+    assert [frame.video is None for frame in frames] == [False] * 5 + [True] * 15
+    assert not any(frame.cut for frame in frames)
+    times = [frame.captured_at for frame in frames]
+    assert times == sorted(times) and times[-1] < now
+
+
 def test_an_epoch_grows_with_each_opening_also_within_a_millisecond() -> None:
     reader = camera(ADDRESS, 2, 2, 2, most=4)
     before = time.time_ns() // 1_000_000
@@ -138,7 +164,7 @@ def test_a_file_is_played_again_without_a_pause() -> None:
 def test_a_file_without_a_frame_is_not_opened_without_end() -> None:
     reader = camera("/clips/a.mp4", 2, 0, 0, 2, most=3)
     assert len(list(reader.frames())) == 4
-    assert reader.stop.taken == [1.0, 2.0, 1.0]  # type: ignore[attr-defined]
+    assert reader.stop.taken == [1.0, 2.0, 4.0]  # type: ignore[attr-defined]
 
 
 def test_it_never_logs_the_address() -> None:
@@ -170,7 +196,7 @@ def test_only_the_wanted_frames_are_given_and_a_cut_between_is_kept() -> None:
     reader = Camera("lobby", ADDRESS, fps=5, stop=Pauses(1), opener=lambda *_: shots(pictures))
     frames = list(reader.frames())
     assert [round(frame.seconds * 15) for frame in frames] == list(range(0, 30, 3))
-    assert sum(frame.cut for frame in frames) <= 1
+    assert sum(frame.cut for frame in frames) == 1
 
 
 def test_a_real_file_is_looped_at_its_own_rate(clip: Path) -> None:

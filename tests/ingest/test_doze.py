@@ -11,10 +11,12 @@ import av
 import numpy as np
 import pytest
 
-from ingest.doze import DISTRUST_S, MOST_KEPT, Doze, Stillness
+from facetrail.errors import StreamLost
+from ingest.doze import DISTRUST_S, MOST_KEPT, MOST_UNCHECKED, Doze, Stillness
 from ingest.faces.face import Picture
 from ingest.motion import MotionGate
 from ingest.packets import Packets, Patience
+from ingest.sample import Sampler
 from tests.ingest.clips import FPS, video_frame
 
 HEIGHT, WIDTH = 360, 640
@@ -23,9 +25,10 @@ STILL_S = 12
 
 @dataclass
 class Told:
-    """What became known of a clip. shown: numbers of decoded frames; ticks: of others."""
+    """Of a clip. shown: numbers of decoded frames; looked: of these compared; ticks: of others."""
 
     shown: list[int] = field(default_factory=list)
+    looked: list[int] = field(default_factory=list)
     ticks: list[int] = field(default_factory=list)
     pictures: dict[int, Picture] = field(default_factory=dict)
 
@@ -43,8 +46,8 @@ def scene(portrait: Picture, count: int, *, moves_from: int) -> Iterator[Picture
         yield picture
 
 
-def written(path: Path, pictures: Iterator[Picture], *, key_s: int = 2, rate: int = 0) -> Path:
-    options = {"preset": "veryfast", "bf": "0", "g": str(key_s * FPS), "sc_threshold": "0"}
+def written(path: Path, pictures: Iterator[Picture], *, key: int = 2 * FPS, rate: int = 0) -> Path:
+    options = {"preset": "veryfast", "bf": "0", "g": str(key), "sc_threshold": "0"}
     if rate:
         kbit = f"{rate}k"
         options |= {"b": kbit, "minrate": kbit, "maxrate": kbit, "bufsize": f"{rate // 4}k"}
@@ -58,9 +61,17 @@ def written(path: Path, pictures: Iterator[Picture], *, key_s: int = 2, rate: in
     return path
 
 
-def read(clip: Path, monkeypatch: pytest.MonkeyPatch, *, dozes: bool = True) -> Told:
-    """As a camera's process does: each packet when it is due, every third frame looked at."""
-    told, stillness, gate = Told(), Stillness(), MotionGate(8.0, [])
+def read(
+    clip: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    fps: float = FPS,
+    dozes: bool = True,
+    told: Told | None = None,
+) -> Told:
+    """As a camera's process does: each packet when it is due, five frames a second looked at."""
+    told, stillness, gate = told or Told(), Stillness(), MotionGate(8.0, [])
+    sampler = Sampler(5.0)
     with av.open(clip) as file:
         stream = file.streams.video[0]
         stream.codec_context.thread_count = 1
@@ -68,16 +79,18 @@ def read(clip: Path, monkeypatch: pytest.MonkeyPatch, *, dozes: bool = True) -> 
         packets = Packets(stream, Patience(), keyframes_only=False, live=True, doze=doze)
         began = time.monotonic()
         for number, packet in enumerate(file.demux(stream)):
-            monkeypatch.setattr(time, "monotonic", lambda n=number: began + n / FPS)
+            monkeypatch.setattr(time, "monotonic", lambda n=number: began + n / fps)
             for shot in packets.shots(packet):
+                wanted = sampler.wants(number / fps)
                 if shot.video is None:
                     told.ticks.append(number)
                     continue
                 told.shown.append(number)
                 told.pictures[number] = shot.video.to_ndarray(format="rgb24")
-                if number % 3 == 0:
-                    gate.wants(shot.video, number / FPS)
-                    stillness.note(gate.still)
+                if wanted:
+                    told.looked.append(number)
+                    gate.wants(shot.video, number / fps)
+                    stillness.note(gate.still, time.monotonic())
     return told
 
 
@@ -90,9 +103,9 @@ def test_of_a_still_picture_key_frames_are_decoded(
     # When it is read
     told = read(clip, monkeypatch)
 
-    # Then nearly nothing but key frames is decoded from the sixth second on, and each is told of
+    # Then little but key frames is decoded from the sixth second on, and each is told of
     late = [number for number in told.shown if number >= 6 * FPS]
-    assert len(late) <= 14 / 2 + 3
+    assert len(late) <= 4 * 14 / 2
     assert {number for number in range(20 * FPS) if number % (2 * FPS) == 0} <= set(told.shown)
     assert sorted(told.shown + told.ticks) == list(range(20 * FPS))
 
@@ -125,8 +138,53 @@ def test_key_frames_too_far_apart_are_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, astronaut: Picture
 ) -> None:
     pictures = scene(astronaut, 20 * FPS, moves_from=10**9)
-    clip = written(tmp_path / "clip.ts", pictures, key_s=MOST_KEPT // FPS + 1)
+    clip = written(tmp_path / "clip.ts", pictures, key=MOST_KEPT + 2)
     assert read(clip, monkeypatch).ticks == []
+
+
+@pytest.mark.parametrize(("fps", "key"), [(29.97, 60), (25.02, 50), (14.99, 30), (25.0, 32)])
+def test_soon_after_each_key_frame_one_is_looked_at(
+    fps: float, key: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, astronaut: Picture
+) -> None:
+    # Given a rate that is no multiple of that of the looks
+    clip = written(tmp_path / "c.ts", scene(astronaut, 20 * 30, moves_from=10**9), key=key)
+    told = read(clip, monkeypatch, fps=fps)
+    assert len(told.ticks) > 200
+    for number in range(0, 20 * 30 - key, key):
+        assert any(number <= one <= number + 0.3 * fps for one in told.looked), number
+
+
+def test_a_single_large_packet_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, astronaut: Picture
+) -> None:
+    # Given somebody who is there from one frame to the next, which is not one that is due
+    begins = STILL_S * FPS + 8
+
+    def pictures() -> Iterator[Picture]:
+        there = list(scene(astronaut, 41, moves_from=0))[-1]
+        for number, picture in enumerate(scene(astronaut, begins + 2 * FPS, moves_from=10**9)):
+            yield there if number >= begins else picture
+
+    told = read(written(tmp_path / "clip.ts", pictures()), monkeypatch)
+    assert any(begins <= number <= begins + 3 for number in told.looked)
+
+
+def test_a_stream_that_is_spoilt_while_packets_wait_is_lost_as_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, astronaut: Picture
+) -> None:
+    # Given a still picture whose packets can't be decoded any more from some time on
+    clip = written(tmp_path / "clip.ts", scene(astronaut, 40 * FPS, moves_from=10**9))
+    decode = Packets._frames
+    monkeypatch.setattr(
+        Packets,
+        "_frames",
+        lambda self, packet: decode(self, packet) if packet.pts / 90_000 < 16 else [],
+    )
+    told = Told()
+    with pytest.raises(StreamLost):
+        read(clip, monkeypatch, told=told)
+    assert told.ticks
+    assert max(told.shown + told.ticks) < (16 + 10) * FPS
 
 
 def packet_of(size: int, *, key: bool = False) -> av.Packet:
@@ -135,33 +193,68 @@ def packet_of(size: int, *, key: bool = False) -> av.Packet:
     return packet
 
 
-def test_a_camera_whose_sizes_say_nothing_is_decoded_for_a_while(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # Given packets of one size whatever they show, and a key frame a second
-    now = 1000.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    stillness = Stillness()
-    doze = Doze(stillness, 1920 * 1080)
-    stillness.note(still=True)
+@pytest.fixture
+def camera(monkeypatch: pytest.MonkeyPatch) -> SizesOnly:
+    return SizesOnly(monkeypatch)
 
-    def kept(seconds: float) -> int:
-        nonlocal now
+
+class SizesOnly:
+    """A camera of which only the sizes of packets are known, with a key frame a second."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        self.stillness = Stillness()
+        self.doze = Doze(self.stillness, 1920 * 1080)
+        self.still = True
+
+    def waited(self, seconds: float, size: int = 500) -> int:
+        """How many packets waited of those of so many seconds; every third frame is looked at."""
         waited = 0
         for number in range(round(seconds * FPS)):
-            now += 1 / FPS
-            waited += doze.keeps(packet_of(500, key=number % FPS == 0))
+            self.now += 1 / FPS
+            waits = self.doze.keeps(packet_of(size, key=number % FPS == 0))
+            self.doze.made_up() if not waits else None
+            waited += waits
+            if not waits and number % 3 == 0:
+                self.stillness.note(self.still, self.now)
         return waited
 
-    assert kept(5) > FPS
+
+def test_a_camera_whose_sizes_say_nothing_is_decoded_for_a_while(camera: SizesOnly) -> None:
+    # Given packets of one size whatever they show
+    camera.waited(5)
+    assert camera.waited(5) > 2 * FPS
 
     # When a key frame shows that somebody moves
-    now += 1 / FPS
-    assert not doze.keeps(packet_of(20_000, key=True))
-    stillness.note(still=False)
-    assert kept(1) == 0
+    camera.still = False
+    assert camera.waited(2) == 0
 
     # Then none waits for minutes, though all is still again; and then some do
-    stillness.note(still=True)
-    assert kept(DISTRUST_S - 2) == 0
-    assert kept(5) > 0
+    camera.still = True
+    assert camera.waited(DISTRUST_S - 10) == 0
+    camera.waited(12)
+    assert camera.waited(5) > FPS
+
+
+def test_a_camera_whose_sizes_tell_is_trusted_on(camera: SizesOnly) -> None:
+    camera.waited(10)
+    camera.still = False
+    assert camera.waited(3, size=5000) == 0
+    camera.still = True
+    camera.waited(3)
+    assert camera.waited(5) > 2 * FPS
+
+
+def test_nothing_is_learned_of_what_nobody_looked_at(camera: SizesOnly) -> None:
+    # Given packets of which some are large, and nobody who looks
+    camera.waited(10)
+    camera.stillness.note(False, camera.now)
+    for _ in range(1000):
+        camera.now += 1 / FPS
+        assert not camera.doze.keeps(packet_of(5000))
+    assert len(camera.doze._unchecked) <= MOST_UNCHECKED
+
+    # I expect large ones not to wait afterwards
+    camera.waited(5)
+    assert camera.waited(0.9, size=5000) == 0

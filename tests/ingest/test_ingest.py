@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -20,6 +22,7 @@ from facetrail.store import Keys, connect
 from ingest.__main__ import Ingest
 from ingest.camera_file import SETTLED_S, CameraFile
 from ingest.keeper import Keeper
+from ingest.leases import LEASE_S
 from ingest.spares import Spares, start
 from ingest.watcher import STOP_S, Watcher
 
@@ -84,6 +87,22 @@ def test_no_more_start_at_once_than_there_are_cores(
         assert sum(one.running for one in watchers) == cores
 
 
+def test_a_death_is_said_though_many_start(
+    running: Running, client: redis.Redis, keys: Keys, wait_for: Wait
+) -> None:
+    # Given as many processes that start, and hang at that, as there are cores
+    cores = os.cpu_count() or 1
+    with running(client, cores + 1, SILENT) as watchers:
+        wait_for(lambda: sum(one.running for one in watchers) == cores)
+        first = next(one for one in watchers if one.running)
+        pid = first.pid
+
+        # If one of them dies, I expect it to be reaped, and another camera's to start
+        os.kill(pid or 0, signal.SIGKILL)
+        wait_for(lambda: first.pid is None)
+        wait_for(lambda: sum(one.running for one in watchers) == cores)
+
+
 def test_a_camera_another_host_reads_is_left_to_it(
     running: Running, client: redis.Redis, keys: Keys, wait_for: Wait
 ) -> None:
@@ -113,6 +132,7 @@ def test_cameras_stay_read_while_redis_is_away(
         server.stop()
         with pytest.raises(redis.ConnectionError):
             client.ping()
+        time.sleep(LEASE_S + 1)
         assert lively(watchers) == ["c0"]
         server.start()
         wait_for(lambda: client.keys("*"))
@@ -224,10 +244,12 @@ def test_a_file_that_is_gone_is_a_bad_edit(followed: Followed, wait_for: Wait) -
     assert len(followed.running()) == 3
 
 
-def test_a_half_written_file_is_waited_for(followed: Followed) -> None:
-    file = followed.file
-    followed.path.write_text("cameras:\n  a: {url: rtsp://h}\n")
-    assert not CameraFile.changed(file, 0.0)  # seen now
+def test_a_half_written_file_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "cameras.yml"
+    path.write_text(THREE)
+    file = CameraFile(path)
+    path.write_text("cameras:\n  a: {url: rtsp://h}\n")
+    assert not file.changed(0.0)  # seen now
     assert not file.changed(SETTLED_S / 2)
     assert file.changed(SETTLED_S)
 
@@ -260,7 +282,8 @@ def test_a_process_that_does_not_end_holds_up_no_other(
 
     # and it to be killed after a while, and then its lease to be freed
     ingest.step(102.0 + STOP_S + 1)
-    assert not made[0].running
+    wait_for(lambda: not made[0].running)
+    ingest.step(102.0 + STOP_S + 1)
     for _ in range(2):
         keeper.step(103.0)
     assert not client.exists(keys.lease("a"))

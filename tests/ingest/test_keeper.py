@@ -12,7 +12,7 @@ import redis
 from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.store import Keys, connect
 from ingest.hosts import Host, hosts, say
-from ingest.keeper import LEFT_S, Keeper
+from ingest.keeper import LEFT_S, OWNER_S, Keeper
 from ingest.leases import LEASE_S, RENEW_S
 
 CAMERAS = tuple(f"c{i}" for i in range(12))
@@ -134,15 +134,55 @@ def test_what_was_given_is_not_taken_back_at_once(
     # Given a host that gives cameras to another, which is slow to take them
     one = keeper("a", wanted=CAMERAS[:3])
     now = rounds(2, one)
-    say(client, keys, Host(name="b", cores=4.0, cameras=()), lease_s=60)
+    b = Host(name="b", cores=4.0, cameras=(), wants=frozenset(CAMERAS))
+    say(client, keys, b, lease_s=60)
     now = rounds(4, one, now=now)
     assert counts(one, now=now) == [2]
-    now = rounds(2, one, now=now)
+    freed = round(LEFT_S / RENEW_S) - 2
+    now = rounds(freed, one, now=now)
     assert counts(one, now=now) == [2]
 
     # If it never does, I expect them to be read again
-    now = rounds(2, one, now=now + LEFT_S)
+    now = rounds(3, one, now=now)
     assert counts(one, now=now) == [3]
+
+
+def test_hosts_whose_files_differ_come_to_rest(keeper: Make) -> None:
+    # Given a host whose file names one camera only, beside one whose file names all
+    all_of_them, few = keeper("a", wanted=CAMERAS[1:]), keeper("b", wanted=("other",))
+    now = rounds(12, all_of_them, few)
+
+    # I expect every camera to stay where it is
+    for _ in range(30):
+        now = rounds(1, all_of_them, few, now=now)
+        assert counts(all_of_them, few, now=now) == [len(CAMERAS) - 1, 1]
+
+
+def test_an_owner_that_hangs_loses_its_leases(
+    client: redis.Redis, keys: Keys, wait_for: Callable[..., None]
+) -> None:
+    # Given a host that reads, in a thread of its own
+    one = Keeper(client, keys, "a", spare_cores=lambda: 4.0)
+    one.wanted = ("lobby",)
+    one.start()
+    try:
+        wait_for(lambda: client.get(keys.lease("lobby")) == b"a")
+
+        # If nobody says that the reading goes on, I expect the lease to run out
+        one.alive_at = time.monotonic() - OWNER_S - 1
+        wait_for(lambda: client.get(keys.lease("lobby")) is None)
+    finally:
+        one.stop()
+
+
+def test_a_host_that_cant_be_understood_is_there(
+    keeper: Make, client: redis.Redis, keys: Keys
+) -> None:
+    client.sadd(keys.hosts, "new")
+    client.set(keys.host("new"), b'{"version": 2}')
+    one = keeper("a")
+    rounds(6, one)
+    assert not one.alone
 
 
 @pytest.mark.parametrize(("others", "stays"), [(False, True), (True, False)])

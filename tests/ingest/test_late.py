@@ -9,7 +9,7 @@ from ingest.late import LATE_S, Lateness
 
 def late(pairs: Iterable[tuple[float | None, float]]) -> list[bool]:
     lateness = Lateness()
-    return [lateness.is_late(stamp, arrived) for stamp, arrived in pairs]
+    return [lateness.behind_s(stamp, arrived) > LATE_S for stamp, arrived in pairs]
 
 
 def test_a_reader_that_keeps_up_is_not_late_however_packets_bunch() -> None:

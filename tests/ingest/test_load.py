@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from ingest import load
 from ingest.load import LEAST_SHARE, SpareCores, machine_s, process_s
 
 CORES = len(os.sched_getaffinity(0))
@@ -52,3 +54,14 @@ def test_work_of_others_is_smoothed_and_leaves_a_little() -> None:
     # If they do no more for a moment, I expect that not to be believed at once
     now = spare.measure([])
     assert now == LEAST_SHARE * CORES
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"), [("50000 100000\n", 0.5), ("max 100000\n", None), ("", None)]
+)
+def test_a_containers_share_of_the_machine_counts(
+    quota: str, cores: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpu.max").write_text(quota)
+    monkeypatch.setattr(load, "_QUOTA", tmp_path / "cpu.max")
+    assert load.own_cores() == (cores or len(os.sched_getaffinity(0)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
 from pathlib import Path
@@ -21,10 +22,10 @@ from ingest.choice import FIRST, QUIET_S
 from ingest.detectors import second_detector
 from ingest.faces.centerface import CenterFace
 from ingest.faces.face import Detector, Face, Picture
+from ingest.look import Watch
 from ingest.motion import REST_S
 from ingest.outbox import Outbox
 from ingest.second_opinion import SIDE
-from ingest.watch import Watch
 from tests.ingest.clips import passing, video_frame
 
 FPS = 5.0
@@ -211,3 +212,79 @@ def test_a_face_under_a_mask_is_not_tracked(counting: Counting, astronaut: Pictu
     left = [[(0.0, 0.0), (0.1, 0.0), (0.1, 1.0), (0.0, 1.0)]]
     assert seen(watching(counting, masks=whole), frames(passing(20, astronaut))) == []
     assert seen(watching(counting, masks=left), frames(passing(20, astronaut)))
+
+
+class Blinking:
+    """A detector that misses what it sees at some of the times it is asked."""
+
+    def __init__(self, detector: Detector, misses: range) -> None:
+        self.asked = 0
+        self._detector = detector
+        self._misses = misses
+
+    def detect(self, picture: Picture) -> list[Face]:
+        self.asked += 1
+        return [] if self.asked - 1 in self._misses else self._detector.detect(picture)
+
+
+def tracks_of(found: list[FaceChip | TrackEnded]) -> list[int]:
+    return sorted({item.track for item in found})
+
+
+def test_who_stands_still_and_is_missed_once_keeps_the_track(
+    counting: Counting, astronaut: Picture
+) -> None:
+    # Given somebody who stands there, whom the first look after the movement's end misses
+    settled = Counting(counting.detector)
+    seen(watching(settled), frames([portrait(astronaut)] * 40))
+    watch = watching(Blinking(counting.detector, range(settled.asked, settled.asked + 1)))
+    found = seen(watch, frames([portrait(astronaut)] * 300))
+
+    # I expect the track to go on, with chips to the end
+    assert tracks_of(found) == [1]
+    assert not [item for item in found if isinstance(item, TrackEnded)]
+    assert found[-1].captured_at > (BEGIN + 45) * 1e9  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("ended_by", ["stall", "cut"])
+def test_who_stands_still_has_a_new_track_soon_where_the_old_one_had_to_end(
+    ended_by: str, counting: Counting, astronaut: Picture
+) -> None:
+    # Given somebody who stands there, and a stream that stops for a while, or is cut
+    watch = watching(counting)
+    shown = list(frames([portrait(astronaut)] * 200))
+    seen(watch, shown[:100])
+    if ended_by == "stall":
+        watch.end_tracks(shown[100].captured_at)
+    else:
+        shown[100] = replace(shown[100], cut=True)
+
+    # I expect somebody else to be there within a second, though nothing moves
+    found = seen(watch, shown[100:])
+    assert isinstance(found[0], TrackEnded)
+    first = next(item for item in found if isinstance(item, FaceChip))
+    assert first.track == 2
+    assert first.captured_at <= shown[100].captured_at + 10**9
+
+
+def test_while_nothing_is_decoded_tracks_go_on_and_end_with_the_hours(
+    counting: Counting, astronaut: Picture
+) -> None:
+    # Given somebody who stands there at noon, and hours that end a minute later
+    times = (datetime.fromtimestamp(BEGIN + number / FPS) for number in range(500))
+    hours = Hours.model_validate({"until": "12:01"})
+    watch = watching(counting, now=lambda: next(times), schedule=[hours])
+    shown = list(frames([portrait(astronaut)] * 500))
+    assert seen(watch, shown[:100])
+    asked = counting.asked
+    assert watch.still
+
+    # When nothing is decoded any more
+    found = seen(watch, (replace(frame, video=None) for frame in shown[100:]))
+
+    # Then the track lasts without a look until the hours end, and nothing is called still after
+    assert counting.asked == asked
+    (end,) = found
+    assert isinstance(end, TrackEnded)
+    assert end.ended_at == pytest.approx((BEGIN + 60) * 1e9, abs=1e9)
+    assert not watch.still

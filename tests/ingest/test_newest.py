@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 from ingest.camera import Frame
 from ingest.newest import NewestFrame
@@ -44,3 +45,15 @@ def test_no_frame_is_waited_for_no_longer_than_told() -> None:
     began = time.monotonic()
     assert NewestFrame().take(0.05) is None
     assert 0.04 < time.monotonic() - began < 1
+
+
+def test_a_picture_that_waits_is_not_replaced_by_word_that_it_is_still() -> None:
+    newest = NewestFrame()
+    newest.put(frame(1.0))
+    newest.put(replace(frame(2.0), video=None))
+    taken = newest.take(0)
+    assert taken is not None and taken.seconds == 1.0 and taken.video is not None
+    newest.put(replace(frame(3.0), video=None))
+    newest.put(frame(4.0))
+    taken = newest.take(0)
+    assert taken is not None and taken.seconds == 4.0

@@ -113,6 +113,14 @@ def test_when_memory_is_full_a_better_chip_replaces_one_of_a_track_with_many() -
     assert outbox.dropped == {"dropped_for_better": 1}
 
 
+def test_other_bounds_hold_for_what_waits_already() -> None:
+    outbox = Outbox(1_000_000)
+    outbox.put(chip(1, number) for number in range(1, 9))
+    outbox.limit(4 * CHIP_BYTES)
+    assert outbox.dropped["dropped_outbox_full"] >= 4
+    assert [item.number for item in outbox.take(0)][-1] == 8  # type: ignore[union-attr]
+
+
 def test_a_chip_that_never_fits_is_dropped_alone() -> None:
     outbox = room_for(2)
     outbox.put([chip(1, 1, size=10_000), one(2, 1), ended(1, 1)])

@@ -172,6 +172,17 @@ def test_a_stop_sends_the_last_words(client: redis.Redis, redis_url: str) -> Non
     assert messages(client, KEYS)[-1].ends == [ended(1, 70)]
 
 
+def test_the_last_words_go_into_a_full_queue_too(client: redis.Redis, redis_url: str) -> None:
+    client.lpush(KEYS.queue, *range(5))
+    outbox = Outbox(1_000_000)
+    sender = sender_to(redis_url, outbox, queue_limit=5)
+    sender.start()
+    outbox.put([chip(1, 1), ended(1, 1)])
+    sender.stop()
+    assert client.llen(KEYS.queue) == 6
+    assert len(outbox) == 0
+
+
 def test_a_stop_does_not_wait_for_a_redis_that_is_away(tmp_path: Path) -> None:
     outbox = Outbox(1_000_000)
     sender = sender_to(f"unix://{tmp_path}/none", outbox)

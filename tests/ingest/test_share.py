@@ -6,11 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.hosts import Host
-from ingest.share import fair_share, gives
+from ingest.share import fair_share
+from ingest.share import given as given_away
+
+#: Every host's file names every camera there can be.
+ALL = frozenset(
+    f"{name}{i}" for name in ("a", "b", "c", *map("h{}".format, range(6))) for i in range(200)
+)
 
 
 def host(name: str, cameras: int, cores: float = 4.0) -> Host:
-    return Host(name=name, cores=cores, cameras=tuple(f"{name}{i}" for i in range(cameras)))
+    mine = tuple(f"{name}{i}" for i in range(cameras))
+    return Host(name=name, cores=cores, cameras=mine, wants=ALL)
+
+
+def gives(us: Host, others: list[Host]) -> int:
+    return len(given_away(us, others))
 
 
 def test_the_shares_of_all_hosts_hold_all_cameras() -> None:
@@ -69,3 +80,14 @@ def test_giving_comes_to_an_end_however_loads_waver(rows: list[tuple[int, float,
     assert moves <= total
     for name, count in counts.items():
         assert count <= 1 + 1.3 * total * cores[name] / sum(cores.values()) + 1
+
+
+def test_nothing_is_given_to_who_does_not_want_it() -> None:
+    # Given a host whose file names one camera only, and is not loaded
+    few = Host(name="b", cores=4.0, cameras=(), wants=frozenset({"a3"}))
+
+    # I expect the other to give that one, and then none
+    assert given_away(host("a", 10), [few]) == ["a3"]
+    has = Host(name="b", cores=4.0, cameras=("a3",), wants=frozenset({"a3"}))
+    nine = Host(name="a", cores=4.0, cameras=("a0", "a1", "a2", "a4"), wants=ALL)
+    assert given_away(nine, [has]) == []

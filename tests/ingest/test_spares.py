@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import signal
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -57,6 +59,8 @@ def test_one_that_can_not_be_started_is_no_spare() -> None:
         none.take()
 
 
-def test_its_own_variables_are_told_it() -> None:
-    with start(("sh", "-c", "echo $OURS"), {"OURS": "yes"}) as process:
-        assert process.stdout is not None and process.stdout.read() == b"yes\n"
+def test_one_that_died_is_replaced(spares: Spares, wait_for: Callable[..., None]) -> None:
+    spares.add(1)
+    (first,) = spares.processes
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: spares.add(1) or spares.processes not in ([], [first]))

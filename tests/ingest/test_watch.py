@@ -124,3 +124,21 @@ def test_what_it_can_not_begin_with_is_one_sentence(
     log = (tmp_path / "watch.log").read_text()
     assert sentence in log
     assert "Traceback" not in log and "hunter2" not in log
+
+
+def test_what_comes_with_the_settings_is_not_lost_and_no_terminals_end_ends_it(
+    watch: Callable[..., Process], face_clip: Path, client: redis.Redis, keys: Keys, wait_for: Wait
+) -> None:
+    # Given a process that is told at once that it is wanted, and how much may wait
+    process = watch(camera(face_clip) + b"\n16.0000\n16.0000")
+    wait_for(lambda: items(client, keys), timeout_s=60)
+
+    # If the terminal closes, I expect it to go on, and to end as usual
+    process.send_signal(signal.SIGHUP)
+    client.delete(keys.queue)
+    assert process.stdin is not None
+    process.stdin.write(b"16.0000\n")
+    process.stdin.flush()
+    wait_for(lambda: items(client, keys), timeout_s=10)
+    process.stdin.close()
+    assert process.wait(6) == 0
