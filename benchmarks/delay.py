@@ -97,6 +97,7 @@ def main() -> None:
     made.add_argument("--clip", type=Path, required=True, help="people, in a video")
     made.add_argument("--fps", type=float, default=5.0, help="frames a second looked at")
     made.add_argument("--minutes", type=float, default=10.0, help="of each measurement")
+    made.add_argument("--half-minutes", type=float, help="of that at half load, if other")
     made.add_argument("--most", type=float, help="cameras the machine can take; else measured")
     given = made.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -106,7 +107,7 @@ def main() -> None:
         print(f"this machine can take {most:.1f} cameras", flush=True)
         half, twice = max(1, int(most / 2)), round(most * 2)
         for load, cameras, clock in (("half", half, False), ("twice", twice, True)):
-            seconds = 60 * given.minutes
+            seconds = 60 * (given.minutes if clock else given.half_minutes or given.minutes)
             found = delays(
                 clip, folder, cameras=cameras, clock=clock, fps=given.fps, seconds=seconds
             )

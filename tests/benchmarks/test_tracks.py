@@ -10,7 +10,9 @@ import pytest
 from benchmarks.appearances import Box, clips, corners, shown
 from benchmarks.crossings import SECONDS, crossings, heads
 from benchmarks.tracks import Step, row, steps
+from ingest.faces.detect import open_detector
 from ingest.faces.face import Detector
+from ingest.second_opinion import SecondOpinion
 from ingest.track import Tracker
 
 BOX: Box = (10.0, 10.0, 50.0, 60.0)
@@ -90,3 +92,17 @@ def test_every_appearance_in_a_clip_has_one_track(
     assert found.most == 1
     assert (found.tracks, found.switches) == (tracks, 0)
     assert found.strays <= 1
+
+
+@pytest.mark.parametrize(
+    ("clip", "tracks"), [("five_faces_720p.mp4", 6), ("short_hamilton_clip.mp4", 12)]
+)
+def test_of_those_that_yunet_sees_too(
+    clip: str, tracks: int, detector: Detector, test_data: Path, model_dir: Path, cache_dir: Path
+) -> None:
+    yunet = open_detector("yunet", model_dir=model_dir, cache_dir=cache_dir)
+    frames = shown(test_data / "videos", clip, 5.0)
+    tracker, opinion = Tracker(fps=5.0, least_score=0.5), SecondOpinion(detector)
+    found = row(clip, steps(frames, yunet, tracker, opinion))
+    assert (found.most, found.switches, found.strays) == (1, 0, 0)
+    assert found.tracks >= tracks

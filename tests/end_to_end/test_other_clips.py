@@ -14,13 +14,14 @@ from pydantic import SecretStr
 
 from facetrail.cameras import Camera as CameraSettings
 from facetrail.events import replay
+from facetrail.settings import Settings
 from facetrail.store import Keys
 from facetrail.wire import Encoder, Message
 from index.enrolment import Enroller
 from index.gallery import Gallery
 from index.replica import Replica
 from ingest.camera import Camera
-from ingest.faces.detect import open_detector
+from ingest.detectors import first_detector, second_detector
 from ingest.faces.face import Detector
 from ingest.look import Watch
 from ingest.outbox import Item, Outbox
@@ -41,10 +42,10 @@ PHOTOS = ("lin-manuel-miranda.png", "alex-lacamoire.png", "obama.jpg", "biden.jp
 
 
 @pytest.fixture(scope="module")
-def seen(test_data: Path, cache_dir: Path) -> dict[str, list[Item]]:
+def seen(test_data: Path, model_dir: Path, cache_dir: Path) -> dict[str, list[Item]]:
     """What ingest makes of each clip, as fast as it can be decoded."""
-    detector = open_detector("centerface", model_dir=None, cache_dir=cache_dir, precision="auto")
-    return {clip: _items(test_data / "videos" / clip, detector) for clip in CLIPS}
+    settings = Settings(model_dir=model_dir, cache_dir=cache_dir)
+    return {clip: _items(test_data / "videos" / clip, settings) for clip in CLIPS}
 
 
 @pytest.mark.parametrize("encoder_name", ["dlib_resnet", "retail0095"])
@@ -77,19 +78,25 @@ def test_nobody_enrolled_is_named_where_they_are_not(
     assert {event.type for event in events} == {"unknown_enter", "unknown_exit"}
 
 
-def _items(clip: Path, detector: Detector) -> list[Item]:
+def _items(clip: Path, settings: Settings) -> list[Item]:
     stop = threading.Event()
     outbox = Outbox(1_000_000_000)
     name = clip.stem
-    settings = CameraSettings(name=name, url=SecretStr(str(clip)))
-    watch = Watch(settings, detector, outbox, least_score=0.5)
+    camera = CameraSettings(name=name, url=SecretStr(str(clip)))
+    watch = Watch(
+        camera,
+        first_detector(settings, camera),
+        outbox,
+        least_score=settings.detection_score,
+        second=second_detector(settings, camera),
+    )
 
     def unpaced(address: str, _: threading.Event) -> Iterator[Shot]:
         with av.open(address) as container:
             yield from (Shot(frame, frame.time) for frame in container.decode(video=0))
         stop.set()
 
-    for frame in Camera(name, str(clip), fps=settings.fps, stop=stop, opener=unpaced).frames():
+    for frame in Camera(name, str(clip), fps=camera.fps, stop=stop, opener=unpaced).frames():
         watch.look(frame)
     watch.end_tracks(time.time_ns())
     return [item for _ in range(len(outbox)) for item in outbox.take(0.0)]
