@@ -11,8 +11,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.cut import CutFinder
 from ingest.faces.face import Picture
+from ingest.reading.cut import CutFinder
 from ingest.sample import Sampler
 
 #: For each clip and appearance its spans, each of frame, x, y, width and height in pixels, a

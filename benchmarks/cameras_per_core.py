@@ -26,7 +26,7 @@ import av
 
 from benchmarks.streams import Site, Taker, family_s, retimed, served
 from facetrail.children import end_with_parent
-from ingest.load import process_s
+from ingest.sharing.load import process_s
 
 SETTLE_S = 10.0
 

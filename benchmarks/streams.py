@@ -19,8 +19,8 @@ from examples.simulator import Simulator
 from facetrail.children import end, end_with_parent
 from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.store import Keys, connect
-from ingest.load import process_s
-from ingest.status import status_of
+from ingest.saying.status import status_of
+from ingest.sharing.load import process_s
 
 FPS = 15
 START_S = 600.0

@@ -26,7 +26,7 @@ from facetrail import log
 from facetrail.settings import read_settings
 from ingest.faces.detect import ENTRIES, at_cameras, open_detector
 from ingest.faces.face import Detector
-from ingest.second_opinion import SIDE, SecondOpinion
+from ingest.looking.second_opinion import SIDE, SecondOpinion
 from ingest.track import Tracker
 
 #: A track's face and an appearance are one where they share this much (intersection over union).

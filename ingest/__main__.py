@@ -21,14 +21,14 @@ from facetrail.errors import FacetrailError
 from facetrail.settings import Settings, read_settings
 from facetrail.store import Keys, connect, waited_for
 from facetrail.threads import end_process_if_a_thread_fails
-from ingest.announce import PAUSE_S, announce, state_of
-from ingest.camera_file import CameraFile
 from ingest.faces.detect import at_cameras, detector_file
-from ingest.keeper import Keeper
-from ingest.leases import LEASE_S
-from ingest.load import SpareCores
-from ingest.spares import Spares
-from ingest.watcher import STOP_S, Watcher
+from ingest.saying.announce import PAUSE_S, announce, state_of
+from ingest.sharing.camera_file import CameraFile
+from ingest.sharing.keeper import Keeper
+from ingest.sharing.leases import LEASE_S
+from ingest.sharing.load import SpareCores
+from ingest.sharing.spares import Spares
+from ingest.sharing.watcher import STOP_S, Watcher
 
 STEP_S = 0.25
 #: Processes that wait for the cameras of another host.

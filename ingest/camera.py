@@ -14,14 +14,14 @@ import structlog
 from facetrail.addresses import shown
 from facetrail.errors import StreamLost
 from ingest.backoff import Backoff
-from ingest.black import BlackFinder
-from ingest.capture import CaptureClock, Clock
-from ingest.cut import CutFinder, luma_points
-from ingest.doze import Stillness
-from ingest.hardware import Decoder
-from ingest.packets import Shot
+from ingest.reading.black import BlackFinder
+from ingest.reading.capture import CaptureClock, Clock
+from ingest.reading.cut import CutFinder, luma_points
+from ingest.reading.doze import Stillness
+from ingest.reading.hardware import Decoder
+from ingest.reading.packets import Shot
+from ingest.reading.stream import Opened, Reading, is_file, open_stream
 from ingest.sample import Sampler, StreamClock
-from ingest.stream import Opened, Reading, is_file, open_stream
 
 NOT_OPENED = "not opened yet"
 #: An opening without a picture is a loss after so long: that a camera is gone is said within 10 s.

@@ -10,13 +10,13 @@ import av
 from facetrail.cameras import Camera as CameraSettings
 from facetrail.schedule import is_open
 from ingest.camera import Frame
-from ingest.chips import ChipMaker
 from ingest.faces.face import Detector, Face
-from ingest.finder import Finder
+from ingest.looking.chips import ChipMaker
+from ingest.looking.finder import Finder
+from ingest.looking.second_opinion import SecondOpinion
+from ingest.looking.sight import Scaler, Sight
 from ingest.motion import MotionGate
-from ingest.outbox import Outbox
-from ingest.second_opinion import SecondOpinion
-from ingest.sight import Scaler, Sight
+from ingest.saying.outbox import Outbox
 from ingest.track import Tracker
 
 

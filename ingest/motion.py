@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.regions import Polygon, cells_outside
+from ingest.looking.regions import Polygon, cells_outside
 
 #: The picture is compared by this many cells of mean brightness,
 ROWS, COLUMNS = 36, 64

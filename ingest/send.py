@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 
 from facetrail.store import Keys
 from facetrail.wire import TASK, Message
-from ingest.outbox import Item, Outbox, Reason
+from ingest.saying.outbox import Item, Outbox, Reason
 
 #: Faces of several frames are gathered for this long: a message costs more than a chip in it.
 GATHER_S = 0.03

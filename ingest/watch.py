@@ -27,16 +27,16 @@ from facetrail.errors import FacetrailError
 from facetrail.settings import Settings, read_settings
 from facetrail.store import Keys, connect
 from facetrail.threads import end_process_if_a_thread_fails
-from ingest.announce import Announcer
 from ingest.camera import HANG_STATUS, Camera
-from ingest.detectors import first_detector, second_detector
 from ingest.look import Watch
+from ingest.looking.detectors import first_detector, second_detector
 from ingest.newest import NewestFrame
-from ingest.outbox import Outbox
 from ingest.parent import Parent, say_alive
-from ingest.report import Reporter
+from ingest.reading.stream import Reading
+from ingest.saying.announce import Announcer
+from ingest.saying.outbox import Outbox
+from ingest.saying.report import Reporter
 from ingest.send import LAST_S, Sender
-from ingest.stream import Reading
 
 BEAT_S = 1.0
 #: For the last words of a process whose decoder hangs, which is to be told within ten seconds.

@@ -10,10 +10,10 @@ import av
 
 from facetrail.addresses import shown
 from facetrail.errors import StreamLost
-from ingest.capture import CaptureClock, Clock
-from ingest.hardware import Decoder
-from ingest.packets import Shot
-from ingest.stream import Opened, Reading, open_stream
+from ingest.reading.capture import CaptureClock, Clock
+from ingest.reading.hardware import Decoder
+from ingest.reading.packets import Shot
+from ingest.reading.stream import Opened, Reading, open_stream
 
 #: Frames that are kept for a closer look.
 KEPT = 6

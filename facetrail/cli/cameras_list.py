@@ -15,9 +15,9 @@ from facetrail.cameras import read_cameras
 from facetrail.cli.json_line import print_json
 from facetrail.settings import Settings
 from facetrail.store import Keys, answered, connect
-from ingest.hosts import Host, hosts
-from ingest.leases import owners
-from ingest.status import CameraStatus, status_of
+from ingest.saying.status import CameraStatus, status_of
+from ingest.sharing.hosts import Host, hosts
+from ingest.sharing.leases import owners
 
 State = Literal["online", "offline", "starting", "not read"]
 

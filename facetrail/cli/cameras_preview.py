@@ -16,13 +16,13 @@ from facetrail.cli.labels import Colour, font
 from facetrail.cli.picture_file import check_target, save
 from facetrail.errors import BadSettings
 from facetrail.settings import Settings
-from ingest.detectors import first_detector
 from ingest.faces.align import align
 from ingest.faces.face import Face, Picture
 from ingest.faces.quality import quality_of
-from ingest.finder import Finder
-from ingest.sight import Sight
-from ingest.stream import Reading
+from ingest.looking.detectors import first_detector
+from ingest.looking.finder import Finder
+from ingest.looking.sight import Sight
+from ingest.reading.stream import Reading
 
 ZONE: Colour = (0, 150, 230)
 MASK: Colour = (90, 90, 90)

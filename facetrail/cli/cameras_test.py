@@ -13,8 +13,8 @@ from facetrail.cameras import filled_in
 from facetrail.cli.camera_view import View, view
 from facetrail.cli.json_line import print_json
 from facetrail.settings import Settings
-from ingest.sight import Sight
-from ingest.stream import Reading
+from ingest.looking.sight import Sight
+from ingest.reading.stream import Reading
 from training.photos import photo_detector
 
 

@@ -12,7 +12,7 @@ from benchmarks.crossings import SECONDS, crossings, heads
 from benchmarks.tracks import Step, row, steps
 from ingest.faces.detect import open_detector
 from ingest.faces.face import Detector
-from ingest.second_opinion import SecondOpinion
+from ingest.looking.second_opinion import SecondOpinion
 from ingest.track import Tracker
 
 BOX: Box = (10.0, 10.0, 50.0, 60.0)

@@ -15,8 +15,8 @@ from PIL import Image
 from examples.simulator import Simulator
 from facetrail.store import Keys
 from ingest.faces.face import Picture
-from ingest.hosts import Host, say
-from ingest.status import CameraStatus
+from ingest.saying.status import CameraStatus
+from ingest.sharing.hosts import Host, say
 from tests.cli.conftest import Run
 from tests.ingest.clips import moving, passing, write_clip
 

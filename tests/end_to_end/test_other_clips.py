@@ -21,11 +21,11 @@ from index.enrolment import Enroller
 from index.gallery import Gallery
 from index.replica import Replica
 from ingest.camera import Camera
-from ingest.detectors import first_detector, second_detector
 from ingest.faces.face import Detector
 from ingest.look import Watch
-from ingest.outbox import Item, Outbox
-from ingest.packets import Shot
+from ingest.looking.detectors import first_detector, second_detector
+from ingest.reading.packets import Shot
+from ingest.saying.outbox import Item, Outbox
 from workers.batcher import Batcher
 from workers.encoders.registry import open_encoder
 from workers.strangers import Strangers

@@ -12,9 +12,9 @@ import av
 import pytest
 
 from facetrail.errors import StreamLost
-from ingest.answer import MOST_REDIRECTS
-from ingest.packets import Patience
-from ingest.stream import Reading, open_stream
+from ingest.reading.answer import MOST_REDIRECTS
+from ingest.reading.packets import Patience
+from ingest.reading.stream import Reading, open_stream
 from tests.ingest.conftest import CAMERAS, RtspServer
 
 Answer = Callable[[bytes, int], bytes]

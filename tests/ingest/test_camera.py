@@ -16,8 +16,8 @@ from facetrail.errors import StreamLost
 from ingest.backoff import Backoff
 from ingest.camera import HANGS_S, NOT_OPENED, OPENING_HANGS_S, SAID_AFTER_S, STEADY_S, Camera
 from ingest.faces.face import Picture
-from ingest.packets import Shot
-from ingest.sight import Sight
+from ingest.looking.sight import Sight
+from ingest.reading.packets import Shot
 from tests.ingest.clips import HEIGHT, WIDTH, moving, video_frame, write_clip
 from tests.ingest.conftest import Pauses
 

@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from examples import simulator
-from ingest.sight import Sight
+from ingest.looking.sight import Sight
 from tests.ingest.access_units import write_units
 from tests.ingest.clips import moving, write_clip
 from tests.ingest.conftest import CAMERAS, PASSWORD, RtspServer, login

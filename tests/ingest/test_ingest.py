@@ -20,11 +20,11 @@ from facetrail.cameras import Camera
 from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.store import Keys, connect
 from ingest.__main__ import Ingest
-from ingest.camera_file import SETTLED_S, CameraFile
-from ingest.keeper import Keeper
-from ingest.leases import LEASE_S
-from ingest.spares import Spares, start
-from ingest.watcher import STOP_S, Watcher
+from ingest.sharing.camera_file import SETTLED_S, CameraFile
+from ingest.sharing.keeper import Keeper
+from ingest.sharing.leases import LEASE_S
+from ingest.sharing.spares import Spares, start
+from ingest.sharing.watcher import STOP_S, Watcher
 
 #: End with their stdin; the first says that it lives.
 LIVES = ("sh", "-c", "echo .; cat > /dev/null")

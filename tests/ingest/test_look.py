@@ -18,14 +18,14 @@ from facetrail.schedule import Hours
 from facetrail.settings import Settings
 from facetrail.wire import FaceChip, TrackEnded
 from ingest.camera import Frame
-from ingest.choice import FIRST, QUIET_S
-from ingest.detectors import second_detector
 from ingest.faces.centerface import CenterFace
 from ingest.faces.face import Detector, Face, Picture
 from ingest.look import Watch
+from ingest.looking.choice import FIRST, QUIET_S
+from ingest.looking.detectors import second_detector
+from ingest.looking.second_opinion import SIDE
 from ingest.motion import REST_S
-from ingest.outbox import Outbox
-from ingest.second_opinion import SIDE
+from ingest.saying.outbox import Outbox
 from tests.ingest.clips import passing, video_frame
 
 FPS = 5.0

@@ -18,7 +18,7 @@ from facetrail.events import MatchEvent, replay
 from facetrail.store import Keys
 from facetrail.wire import FaceChip, TrackEnded
 from ingest.parent import PARENT_S
-from ingest.status import status_of
+from ingest.saying.status import status_of
 from tests.ingest.queued import items
 
 PASSWORD = "p@ss:w/rd%hunter2"

@@ -159,9 +159,9 @@ def test_cameras_that_are_none_are_told_and_do_not_keep_others_from_being_read(
 
 def test_the_time_until_a_silent_camera_is_told_fits_the_promise() -> None:
     from ingest.camera import HANGS_S, SAID_AFTER_S
-    from ingest.packets import Patience
+    from ingest.reading.packets import Patience
+    from ingest.sharing.watcher import SILENT_S
     from ingest.watch import BEAT_S
-    from ingest.watcher import SILENT_S
 
     patience = Patience()
     longest = max(patience.read_s, patience.picture_s, HANGS_S, SAID_AFTER_S, SILENT_S)

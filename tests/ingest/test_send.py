@@ -13,7 +13,7 @@ from facetrail.broker import celery_app
 from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.store import Keys, connect
 from facetrail.wire import MOST_CHIPS, FaceChip, Message
-from ingest.outbox import CHIP_BYTES, Outbox
+from ingest.saying.outbox import CHIP_BYTES, Outbox
 from ingest.send import Sender
 from tests.ingest.queued import messages
 from tests.ingest.wares import chip, ended

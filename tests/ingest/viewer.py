@@ -9,8 +9,8 @@ from typing import Self
 
 from ingest.backoff import Backoff
 from ingest.camera import Camera, Frame
-from ingest.packets import Patience
-from ingest.stream import Reading
+from ingest.reading.packets import Patience
+from ingest.reading.stream import Reading
 
 #: Short, but long enough for a machine that is busy.
 PATIENCE = Patience(open_s=3.0, read_s=1.5, picture_s=1.5, first_picture_s=6.0)

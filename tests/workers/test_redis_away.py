@@ -15,7 +15,7 @@ import pytest
 from facetrail.wire import FaceChip, TrackEnded
 from index.gallery import Gallery
 from index.photo import Photo
-from ingest.outbox import Outbox
+from ingest.saying.outbox import Outbox
 from ingest.send import Sender
 from tests.workers.conftest import Site, ended, name_of, seen, workers_of
 
