@@ -54,8 +54,8 @@ class Parent(threading.Thread):
             self._heard += part
             *lines, rest = self._heard.split(b"\n")
             self._heard = bytearray(rest)
-            if lines:
-                self.buffer_mb = float(lines[-1])
+            if said := [line for line in lines if line.strip()]:
+                self.buffer_mb = float(said[-1])
         self._stop.set()
 
 
