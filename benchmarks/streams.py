@@ -99,10 +99,12 @@ class Site:
         return sum(status.fps for status in said if status is not None)
 
     def _wait_until_read(self, cameras: list[str]) -> None:
-        deadline = time.monotonic() + START_S
+        deadline, read = time.monotonic() + START_S, set[str]()
         while True:
-            said = status_of(self.client, self.keys, cameras)
-            if all(status is not None and status.fps > 0 for status in said):
+            said = zip(cameras, status_of(self.client, self.keys, cameras), strict=True)
+            # Not all at once: at twice the load each has its pauses.
+            read |= {name for name, status in said if status is not None and status.fps > 0}
+            if len(read) == len(cameras):
                 return
             if time.monotonic() > deadline:
                 raise SystemExit(f"not all cameras were read; {self.folder} says why")

@@ -17,9 +17,11 @@ from ingest.camera import HANG_STATUS
 from ingest.sharing.spares import Process, start
 
 #: A process that has not said for so long that it lives is killed: that its camera is gone is
-#: said within ten seconds. Starting takes longer where many start.
+#: said within ten seconds. Starting takes longer where many start, and much longer on a machine
+#: that is overloaded: that it does is said, and only one that takes forever is killed.
 SILENT_S = 8.0
-START_S = 30.0
+SAID_S = 30.0
+START_S = 180.0
 #: One that lived for so long did not die of its start: the next one starts soon.
 STEADY_S = 30.0
 #: Less than a lease: where that has run out, another host reads the camera meanwhile.
@@ -55,6 +57,7 @@ class Watcher:
         self._lives = False
         self._kill_at: float | None = None
         self._killed: str | None = None
+        self._said_slow = False
 
     @property
     def running(self) -> bool:
@@ -77,7 +80,7 @@ class Watcher:
     def step(self, now: float) -> str | None:
         """Starts what is not running, kills what is silent. now: a monotonic clock's.
 
-        Returns how the process died, if it just did.
+        Returns why nobody watches, if that is new.
         """
         if self._process is None:
             return self._start(now) if now >= self._start_at else None
@@ -94,7 +97,15 @@ class Watcher:
             self._process.kill()
             return f"its process {self._killed}"
         self._beat()
-        return None
+        return self._slowness(now)
+
+    def _slowness(self, now: float) -> str | None:
+        """That a start takes long, once."""
+        slow = self.starting and self._killed is None and now - self._began_at > SAID_S
+        if not slow or self._said_slow:
+            return None
+        self._said_slow = True
+        return f"its process has not started within {SAID_S:.0f} s: this machine is overloaded"
 
     def ask_to_stop(self) -> None:
         """The process ends its tracks, sends the last chips, and ends."""
@@ -131,7 +142,7 @@ class Watcher:
         if stdin is None or stdout is None:
             raise RuntimeError("expected pipes, got none")
         os.set_blocking(stdout.fileno(), False)
-        self._process, self._lives = process, False
+        self._process, self._lives, self._said_slow = process, False, False
         self._began_at = self._heard_at = now
         with suppress(BrokenPipeError):  # it has died already; the next step says so
             stdin.write(json.dumps(self.camera.with_secrets()).encode() + b"\n")

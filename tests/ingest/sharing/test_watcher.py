@@ -18,7 +18,7 @@ from facetrail.cameras import Camera
 from ingest.backoff import Backoff
 from ingest.camera import HANG_STATUS
 from ingest.sharing.spares import start
-from ingest.sharing.watcher import SILENT_S, START_S, STEADY_S, Watcher
+from ingest.sharing.watcher import SAID_S, SILENT_S, START_S, STEADY_S, Watcher
 
 CAMERA = Camera(name="lobby", url=SecretStr("rtsp://u:hunter2@h/s"), zones={})
 #: Says at once that it lives, then waits for the end of its stdin.
@@ -116,9 +116,11 @@ def test_one_that_never_says_that_it_lives_is_killed(watcher: Watched, wait_for:
     one = watcher(DEAF)
     one.step(100.0)
     pid = one.pid
-    one.step(100.0 + START_S)
-    assert one.running
-    assert one.step(100.0 + START_S + 1) == "its process was silent for 30 s and was killed"
+    assert one.step(100.0 + SAID_S) is None
+    slow = "its process has not started within 30 s: this machine is overloaded"
+    assert one.step(100.0 + SAID_S + 1) == slow
+    assert one.step(100.0 + START_S) is None and one.running
+    assert one.step(100.0 + START_S + 1) == "its process was silent for 180 s and was killed"
     wait_for(lambda: not one.running)
     assert one.step(100.0 + START_S + 2) is None  # it was said already
     assert one.pid is None and not Path(f"/proc/{pid}").exists()
