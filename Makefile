@@ -17,7 +17,7 @@ demo: $(READY)
 
 # Three at a time on two cores: many tests wait for streams and processes.
 test: $(READY) check
-	@$(VENV)/bin/python -m pytest -n 3 --dist loadfile
+	@$(VENV)/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)
 	@$(VENV)/bin/ruff format --check .

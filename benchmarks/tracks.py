@@ -139,19 +139,19 @@ def main() -> None:
     made.add_argument("--faces", type=Path, required=True, help="holds lfw")
     made.add_argument("--videos", type=Path, required=True)
     made.add_argument("--fps", type=float, default=5.0)
+    made.add_argument("--precision", choices=["auto", "f32", "bf16"], default="f32")
     made.add_argument("--detector", choices=[entry.name for entry in ENTRIES], default=None)
     settings = read_settings()
     log.configure(level="warning")
     cv2.setNumThreads(1)
     given = made.parse_args()
     name = given.detector or at_cameras(settings.detector, **settings.models)
-    detector = open_detector(name, score=settings.detection_score, **settings.models)
+    how = {"score": settings.detection_score, "precision": given.precision, **settings.models}
+    detector = open_detector(name, **how)
     sequences = [(clip, list(shown(given.videos, clip, given.fps))) for clip in clips()]
     photos = sorted((given.faces / "lfw" / "images").glob("A*/*_0001.jpg"))[:PHOTOS]
     sequences += crossings(heads(photos, detector), given.fps)
-    second = open_detector(
-        "centerface", width=SIDE, score=settings.detection_score, **settings.models
-    )
+    second = open_detector("centerface", width=SIDE, **how)
     print(HEAD)
     for title, frames in sequences:
         tracker = Tracker(fps=given.fps, least_score=settings.detection_score)

@@ -116,7 +116,7 @@ def test_what_is_left_is_found(own: Gallery, photo: PhotoOf) -> None:
 def test_a_worker_that_has_not_followed_leaves_it_unproven(own: Gallery, photo: PhotoOf) -> None:
     own.enrol("Ada", [photo(1)], encoder=ENCODER)
     Replica(own.client, own.keys, worker="slow", encoder=ENCODER).load()
-    eraser = Eraser(own, wait_s=0.1)
+    eraser = Eraser(own, wait_s=2.0)
     proof = eraser.proof(eraser.erase(["Ada"]))
     assert (proof.holds, proof.unsure, proof.workers) == (False, ["slow"], [])
 
