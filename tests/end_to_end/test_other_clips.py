@@ -48,6 +48,7 @@ def seen(test_data: Path, model_dir: Path, cache_dir: Path) -> dict[str, list[It
     return {clip: _items(test_data / "videos" / clip, settings) for clip in CLIPS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder_name", ["dlib_resnet", "retail0095"])
 def test_nobody_enrolled_is_named_where_they_are_not(
     encoder_name: str,

@@ -110,7 +110,7 @@ def test_of_a_still_picture_key_frames_are_decoded(
     assert sorted(told.shown + told.ticks) == list(range(20 * FPS))
 
 
-@pytest.mark.parametrize("after", [0, 1, 7, 29])
+@pytest.mark.parametrize("after", [0, 7])
 def test_who_comes_in_is_seen_at_once_and_whole(
     after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, astronaut: Picture
 ) -> None:
@@ -142,7 +142,7 @@ def test_key_frames_too_far_apart_are_not_waited_for(
     assert read(clip, monkeypatch).ticks == []
 
 
-@pytest.mark.parametrize(("fps", "key"), [(29.97, 60), (25.02, 50), (14.99, 30), (25.0, 32)])
+@pytest.mark.parametrize(("fps", "key"), [(29.97, 60), (14.99, 30)])
 def test_soon_after_each_key_frame_one_is_looked_at(
     fps: float, key: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, astronaut: Picture
 ) -> None:
