@@ -80,20 +80,19 @@ class Doze:
         self._learn(now, checked_at)
         if packet.is_keyframe:
             self._begin_again(now)
-        elif self._is_small(packet):
-            if checked_at is None and now - self._forgot_at < SURPRISE_S:
-                self._distrusted_until = now + DISTRUST_S
+        else:
             self._since_key += 1
-            if self._may_keep(now, checked_at):
+            small = self._is_small(packet)
+            if not small:
+                self._forgot_at = -math.inf
+            elif checked_at is None and now - self._forgot_at < SURPRISE_S:
+                self._distrusted_until = now + DISTRUST_S
+            if small and self._may_keep(now, checked_at):
                 self._kept.append(packet)
                 self._recent.append(packet.size)
                 return True
-        else:
-            self._since_key += 1
-            self._forgot_at = -math.inf
-        self._decoded_at = now
-        if not packet.is_keyframe:
             self._unchecked.append(_Size(now, packet.size))
+        self._decoded_at = now
         return False
 
     def made_up(self) -> list[Packet]:
@@ -106,7 +105,7 @@ class Doze:
         if self._kept:
             self._forgot_at = now
         self._kept.clear()
-        self._keys_are_near = self._since_key <= MOST_KEPT and now - self._key_at <= MOST_KEPT_S
+        self._keys_are_near = self._is_near_key(now)
         self._since_key, self._key_at = 0, now
 
     def _may_keep(self, now: float, checked_at: float | None) -> bool:
@@ -115,9 +114,12 @@ class Doze:
             and checked_at >= self._decoded_at
             and now >= self._distrusted_until
             and self._keys_are_near
-            and self._since_key <= MOST_KEPT
-            and now - self._key_at <= MOST_KEPT_S
+            and self._is_near_key(now)
         )
+
+    def _is_near_key(self, now: float) -> bool:
+        """Whether the last key frame was not too long ago."""
+        return self._since_key <= MOST_KEPT and now - self._key_at <= MOST_KEPT_S
 
     def _is_small(self, packet: Packet) -> bool:
         if not packet.size or len(self._known) < ENOUGH:

@@ -51,8 +51,7 @@ class Outbox:
         """Other bounds of what waits."""
         with self._changed:
             self._most_bytes = most_bytes
-            for track in list(self._chips):
-                self._make_room(track)
+            self._make_room(*self._chips)
 
     def put(self, items: Iterable[Item]) -> None:
         with self._changed:
@@ -77,16 +76,14 @@ class Outbox:
                 self._first -= 1
                 self._add(self._first, item)
                 self._waiting.move_to_end(self._first, last=False)
-            for track in set(map(_track, items)):
-                self._make_room(track)
+            self._make_room(*set(map(_track, items)))
 
     def hold_back(self, held_back: bool) -> None:
         """Says whether the queue is full: then only the best of each track wait."""
         with self._changed:
             self._held_back = held_back
             if held_back:
-                for track in list(self._chips):
-                    self._make_room(track)
+                self._make_room(*self._chips)
 
     def _add(self, place: int, item: Item) -> None:
         self._waiting[place] = item
@@ -108,8 +105,12 @@ class Outbox:
             del self._chips[track]
         return item
 
-    def _make_room(self, track: Track) -> None:
-        """Lets chips give way until what waits is within its bounds. track: the newest item's."""
+    def _make_room(self, *tracks: Track) -> None:
+        """Lets chips give way until what waits is within its bounds. tracks: those of new items."""
+        for track in tracks:
+            self._make_room_for(track)
+
+    def _make_room_for(self, track: Track) -> None:
         while self._held_back and self._has_many(track):
             self._drop_worst(track)
         while self._bytes > self._most_bytes and self._chips:
