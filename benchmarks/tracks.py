@@ -26,6 +26,7 @@ from facetrail import log
 from facetrail.settings import read_settings
 from ingest.faces.detect import ENTRIES, at_cameras, open_detector
 from ingest.faces.face import Detector
+from ingest.looking.detectors import weakest
 from ingest.looking.second_opinion import SIDE, SecondOpinion
 from ingest.track import Tracker
 
@@ -146,15 +147,16 @@ def main() -> None:
     cv2.setNumThreads(1)
     given = made.parse_args()
     name = given.detector or at_cameras(settings.detector, **settings.models)
-    how = {"score": settings.detection_score, "precision": given.precision, **settings.models}
-    detector = open_detector(name, **how)
+    least = settings.detection_score
+    how = {"precision": given.precision, **settings.models}
+    detector = open_detector(name, score=weakest(name, least), **how)
     sequences = [(clip, list(shown(given.videos, clip, given.fps))) for clip in clips()]
     photos = sorted((given.faces / "lfw" / "images").glob("A*/*_0001.jpg"))[:PHOTOS]
     sequences += crossings(heads(photos, detector), given.fps)
-    second = open_detector("centerface", width=SIDE, **how)
+    second = open_detector("centerface", width=SIDE, score=least, **how)
     print(HEAD)
     for title, frames in sequences:
-        tracker = Tracker(fps=given.fps, least_score=settings.detection_score)
+        tracker = Tracker(fps=given.fps, least_score=least)
         opinion = SecondOpinion(second) if name == "yunet" else None
         print(row(title, steps(frames, detector, tracker, opinion)), flush=True)
 

@@ -86,7 +86,9 @@ class Watch:
     def _look_closely(self, frame: Frame, sight: Sight) -> None:
         faces = self._finder.faces(sight)
         tracked = self._tracker.update(faces, frame.seconds)
-        if len(faces) != len(tracked.faces) or self._tracker.open != len(faces):
+        clear = sum(map(self._is_clear, faces))
+        known = sum(self._is_clear(face) for _, face in tracked.faces)
+        if clear != known or self._tracker.open != len(tracked.faces):
             # A face may have no track yet, or a track miss its face, where nothing moves, too.
             self._gate.look_on(frame.seconds)
         made = [
@@ -101,7 +103,12 @@ class Watch:
         self._end(tracked.ended, frame.captured_at)
 
     def _may_want(self, track: int, face: Face, seconds: float) -> bool:
-        return face.height >= self.camera.min_face and self._chips.may_want(track, face, seconds)
+        is_good = self._is_clear(face) and face.height >= self.camera.min_face
+        return is_good and self._chips.may_want(track, face, seconds)
+
+    def _is_clear(self, face: Face) -> bool:
+        """Whether it is more than a hint that carries a track on."""
+        return face.score >= self._least_score
 
     def _is_face(self, track: int, face: Face, sight: Sight, frame: Frame) -> bool:
         """Whether the second opinion, if there is one, is that the track is somebody's face."""

@@ -30,6 +30,19 @@ class Face:
     def height(self) -> float:
         return self.box[3]
 
+    @property
+    def area(self) -> float:
+        return self.box[2] * self.box[3]
+
+
+def shared(face: Face, other: Face) -> float:
+    """The area that two boxes have in common."""
+    x, y, width, height = face.box
+    left, top, other_width, other_height = other.box
+    across = min(x + width, left + other_width) - max(x, left)
+    down = min(y + height, top + other_height) - max(y, top)
+    return max(0.0, across) * max(0.0, down)
+
 
 class Detector(Protocol):
     """Boxes and five points of the faces in a picture."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ingest.faces.face import Detector, Face, Picture
+from ingest.faces.face import Detector, Face, Picture, shared
 from ingest.looking.regions import Polygon, holds
 from ingest.looking.sight import Sight
 
@@ -95,13 +95,8 @@ def merged(faces: Sequence[Face]) -> list[Face]:
 
 def is_same(face: Face, other: Face) -> bool:
     """Whether two boxes are of one face."""
-    x, y, width, height = face.box
-    left, top, other_width, other_height = other.box
-    across = min(x + width, left + other_width) - max(x, left)
-    down = min(y + height, top + other_height) - max(y, top)
-    shared = max(0.0, across) * max(0.0, down)
-    areas = width * height, other_width * other_height
-    return shared > OVERLAP * (sum(areas) - shared) or shared > WITHIN * min(areas)
+    common, areas = shared(face, other), (face.area, other.area)
+    return common > OVERLAP * (sum(areas) - common) or common > WITHIN * min(areas)
 
 
 def _is_cut_off(face: Face, tile: Tile, width: int, height: int) -> bool:

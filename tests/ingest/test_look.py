@@ -200,6 +200,45 @@ def test_a_track_that_is_no_face_to_the_second_detector_sends_nothing(
     assert len(agreed) == len(alone) > 0
 
 
+class Unsure:
+    """A detector whose scores are all the same from some look on, and that sees a poster, too."""
+
+    def __init__(self, detector: Detector, score: float, after: int) -> None:
+        self.asked = 0
+        self._detector = detector
+        self._score = score
+        self._after = after
+
+    def detect(self, picture: Picture) -> list[Face]:
+        self.asked += 1
+        faces = self._detector.detect(picture)
+        if self.asked <= self._after:
+            return faces
+        poster = Face((500.0, 20.0, 60.0, 60.0), np.zeros((5, 2), np.float32), self._score)
+        return [*(replace(face, score=self._score) for face in faces), poster]
+
+
+def test_a_face_seen_weakly_carries_its_track_on_and_makes_no_chip(
+    detector: Detector, astronaut: Picture
+) -> None:
+    # Given somebody who walks by for eight seconds and is seen weakly from the fifth look on
+    watch = watching(Unsure(detector, score=0.35, after=4))
+    found = seen(watch, frames(passing(40, astronaut)))
+
+    # I expect chips of the first looks alone, of one track, which has not ended
+    assert tracks_of(found) == [1]
+    assert 0 < len(found) <= 4
+    assert [type(item) for item in found] == [FaceChip] * len(found)
+
+
+def test_what_is_seen_weakly_all_the_time_is_not_looked_at_for_ever(
+    detector: Detector, astronaut: Picture
+) -> None:
+    unsure = Unsure(detector, score=0.35, after=0)
+    assert seen(watching(unsure), frames([portrait(astronaut)] * 300)) == []
+    assert unsure.asked < 30
+
+
 def test_only_yunet_needs_a_second_detector(model_dir: Path, cache_dir: Path) -> None:
     models = {"model_dir": model_dir, "cache_dir": cache_dir}
     yunet = second_detector(Settings(detector="yunet", **models), camera())

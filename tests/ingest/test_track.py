@@ -13,8 +13,8 @@ from ingest.track import CARRY_S, LOST_S, Tracker
 FPS = 5.0
 
 
-def face(x: float, y: float = 100.0, side: float = 60.0) -> Face:
-    return Face((x, y, side, side), np.zeros((5, 2), np.float32), 0.9)
+def face(x: float, y: float = 100.0, side: float = 60.0, score: float = 0.9) -> Face:
+    return Face((x, y, side, side), np.zeros((5, 2), np.float32), score)
 
 
 def ids(tracker: Tracker, faces: Sequence[Face], seconds: float) -> list[int]:
@@ -115,6 +115,59 @@ def test_a_face_seen_once_makes_no_track(tracker: Tracker) -> None:
 def test_a_face_below_the_score_starts_no_track() -> None:
     tracker = Tracker(fps=FPS, least_score=0.95)
     assert [ids(tracker, [face(100)], i / FPS) for i in range(5)] == [[]] * 5
+
+
+def test_a_weak_detection_carries_a_track_on_where_the_face_was(tracker: Tracker) -> None:
+    scores = [0.9, 0.9, 0.35, 0.35, 0.9]
+    found = [ids(tracker, [face(100 + 10 * i, score=s)], i / FPS) for i, s in enumerate(scores)]
+    assert found == [[], [1], [1], [1], [1]]
+
+
+def test_a_weak_detection_elsewhere_is_nobody(tracker: Tracker) -> None:
+    for i in range(3):
+        tracker.update([face(100)], i / FPS)
+    assert ids(tracker, [face(150, score=0.35)], 3 / FPS) == []
+    assert ids(tracker, [face(100)], 4 / FPS) == [1]
+
+
+def test_weak_detections_alone_start_no_track(tracker: Tracker) -> None:
+    assert [ids(tracker, [face(100, score=0.35)], i / FPS) for i in range(5)] == [[]] * 5
+
+
+def test_who_turns_away_does_not_hand_the_track_to_somebody_behind(tracker: Tracker) -> None:
+    # Given someone close to the camera, who turns away for a moment
+    for i in range(3):
+        tracker.update([face(100, side=160)], i / FPS)
+
+    # If a smaller face is seen at that place meanwhile
+    found = [ids(tracker, [face(150, y=140, side=60)], i / FPS) for i in range(3, 6)]
+
+    # I expect it to have a track of its own, and the first to have theirs again
+    assert found == [[], [2], [2]]
+    assert ids(tracker, [face(100, side=160)], 6 / FPS) == [1]
+
+
+@pytest.mark.parametrize("fps", [2.0, 5.0])
+def test_who_comes_nearer_keeps_the_id(fps: float) -> None:
+    tracker = Tracker(fps=fps, least_score=0.5)
+    sides = [40 * 1.6 ** (i / fps) for i in range(int(3 * fps))]
+    found = [
+        ids(tracker, [face(300 - s / 2, 200 - s / 2, s)], i / fps) for i, s in enumerate(sides)
+    ]
+    assert found[1:] == [[1]] * (len(sides) - 1)
+
+
+def test_who_goes_behind_a_pillar_has_one_id(tracker: Tracker) -> None:
+    # Given a face of which less and less is seen, then nothing, then more and more
+    for i in range(24):
+        left, right = 100 + 12 * i, 160 + 12 * i
+        shown = (left, min(right, 220)) if left < 200 else (max(left, 260), right)
+        width = shown[1] - shown[0]
+        faces = [Face((shown[0], 100, width, 60), face(0).landmarks, 0.9)] if width >= 30 else []
+        seen = tracker.update(faces, i / FPS)
+
+    # I expect it to have one id on both sides
+    assert [track for track, _ in seen.faces] == [1]
 
 
 def test_a_face_gone_for_a_moment_keeps_its_id(tracker: Tracker) -> None:
