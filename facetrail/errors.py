@@ -14,6 +14,7 @@ Every error this project raises on purpose.
     - NoSuchPerson       nobody of that name is enrolled
     - BadExport          a file of exported people can't be read, or not be trusted
   + RedisAway            no answer from Redis; commands end, roles wait
+  + WorkerStops          a worker ends; what it has not begun is another one's
   + RoleDied             a process of `facetrail up` ended by itself
 """
 
@@ -87,6 +88,10 @@ class BadExport(GalleryError):
 
 class RedisAway(FacetrailError):
     """Redis does not answer."""
+
+
+class WorkerStops(FacetrailError):
+    """A worker ends before it has come to what was asked of it."""
 
 
 class RoleDied(FacetrailError):

@@ -134,10 +134,33 @@ class Keys:
         """List of Celery's messages."""
         return f"{self.prefix}{QUEUE}"
 
+    def taken(self, consumer: str) -> str:
+        """List: the message that a consumer was just given; one at most."""
+        return f"{self.prefix}taken:{consumer}"
+
     @property
-    def unacknowledged(self) -> str:
-        """Hash: messages that a worker has taken and not finished, written by kombu."""
-        return f"{self.prefix}unacked"
+    def held(self) -> str:
+        """Hash: tag to a message that a worker has taken and not finished."""
+        return f"{self.prefix}held"
+
+    @property
+    def held_since(self) -> str:
+        """Sorted set: tags of held messages by when their worker last said that it is at them."""
+        return f"{self.prefix}held:since"
+
+    def consumer(self, name: str) -> str:
+        """Stands while a connection that takes messages lives."""
+        return f"{self.prefix}consumer:{name}"
+
+    @property
+    def consumers(self) -> str:
+        """Set: names of connections that take messages."""
+        return f"{self.prefix}consumers"
+
+    @property
+    def deaths(self) -> str:
+        """Hash: SHA-1 of a message to how often its worker ended while it was held."""
+        return f"{self.prefix}deaths"
 
     @property
     def events(self) -> str:

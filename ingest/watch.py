@@ -53,11 +53,7 @@ def run(settings: Settings, camera: CameraSettings, parent: Parent, stop: thread
         round(settings.buffer_mb * 1_000_000),
         most_of_track=max(settings.confirm_chips, settings.unknown_chips),
     )
-    app = celery_app(
-        settings.redis_url or "",
-        key_prefix=settings.key_prefix,
-        redelivery_s=settings.redelivery_s,
-    )
+    app = celery_app(settings.redis_url or "", key_prefix=settings.key_prefix)
     sender = Sender(app, client, keys, outbox, queue_limit=settings.queue_limit)
     reader = Camera(
         camera.name,

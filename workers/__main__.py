@@ -22,7 +22,6 @@ from celery import Celery, signals
 from celery.worker import state
 
 from facetrail import log as logging
-from facetrail.broker import celery_app
 from facetrail.errors import FacetrailError
 from facetrail.settings import Settings, read_settings
 from facetrail.sightings import expire
@@ -32,6 +31,7 @@ from facetrail.wire import QUEUE, Encoder
 from index.gallery import Gallery
 from index.replica import Replica
 from index.unfinished import Unfinished
+from workers.app import worker_app
 from workers.batcher import Batcher
 from workers.encoders.choice import chosen_encoder, is_here
 from workers.strangers import Strangers
@@ -52,16 +52,13 @@ def run(settings: Settings) -> int:
     end_process_if_a_thread_fails()
     name = settings.worker_name or drawn_name()
     service = opened(settings, name, stop)
-    app = celery_app(
-        settings.redis_url or "",
-        key_prefix=settings.key_prefix,
-        redelivery_s=settings.redelivery_s,
-    )
+    app = worker_app(settings, is_working=service.batcher.is_working)
     register(app, service)
 
     def shutting_down(**_: object) -> None:
         asked.set()
         stop.set()  # the tasks no longer wait for a Redis that is away
+        service.batcher.give_up()
 
     def leave_the_queue() -> None:
         aside.set()

@@ -15,7 +15,7 @@ import structlog
 from celery import Celery
 from celery.exceptions import Reject
 
-from facetrail.errors import BadMessage, BadPicture, EncoderMismatch
+from facetrail.errors import BadMessage, BadPicture, EncoderMismatch, WorkerStops
 from facetrail.store import Keys
 from facetrail.wire import TASK, Chips, Encoder, FaceChip, Message
 from index.replica import Replica
@@ -23,8 +23,8 @@ from index.view import View
 from workers.away import is_away
 from workers.batcher import Batcher
 from workers.call import Context
+from workers.delivery.rejected import set_aside
 from workers.recognise import picture_of, recognise
-from workers.rejected import set_aside
 from workers.vote import Votes
 
 PAUSE_S = 1.0
@@ -147,6 +147,8 @@ def register(app: Celery, service: Service) -> None:
         except EncoderMismatch as error:
             # Another worker's turn. Until this one has left the queue it may be given it again.
             service.stop.wait(PAUSE_S)
+            raise Reject(str(error), requeue=True) from error
+        except WorkerStops as error:
             raise Reject(str(error), requeue=True) from error
         except Exception as error:
             if isinstance(error, redis.RedisError) and is_away(error):

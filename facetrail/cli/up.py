@@ -168,7 +168,7 @@ class Whole:
     def _work_is_left(self) -> bool:
         pipe = self._client.pipeline(transaction=False)
         pipe.llen(self._keys.queue)
-        pipe.hlen(self._keys.unacknowledged)
+        pipe.hlen(self._keys.held)
         pipe.zcard(self._keys.open_tracks)
         return any(pipe.execute())
 

@@ -23,7 +23,7 @@ PREFIX = "other:"
 
 @pytest.fixture
 def app(redis_url: str) -> Iterator[Celery]:
-    made = celery_app(redis_url, key_prefix=PREFIX, redelivery_s=10)
+    made = celery_app(redis_url, key_prefix=PREFIX)
     yield made
     made.close()
 
@@ -50,17 +50,7 @@ def test_other_ways_to_write_a_message_are_refused(app: Celery, serializer: str)
         loads(data, content_type, encoding, accept=app.conf.accept_content)
 
 
-def test_a_workers_remote_control_is_off(app: Celery) -> None:
-    assert app.conf.worker_enable_remote_control is False
-    assert app.conf.task_acks_late is True
-    assert app.conf.task_ignore_result is True
-
-
-def test_a_message_comes_again_after_the_time_set(app: Celery) -> None:
-    assert app.conf.broker_transport_options["visibility_timeout"] == 10
-
-
 def test_an_encrypted_queue_asks_who_is_there() -> None:
-    app = celery_app("rediss://:secret@queue.example:6380/1", key_prefix="x:", redelivery_s=5)
+    app = celery_app("rediss://:secret@queue.example:6380/1", key_prefix="x:")
     with app.connection_for_write() as connection:  # not opened
         assert connection.ssl == {"ssl_cert_reqs": ssl.CERT_REQUIRED}

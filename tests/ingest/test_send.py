@@ -32,7 +32,7 @@ def server(tmp_path: Path) -> Iterator[EmbeddedRedis]:
 
 
 def sender_to(url: str, outbox: Outbox, *, queue_limit: int = 100) -> Sender:
-    app = celery_app(url, key_prefix=KEYS.prefix, redelivery_s=10)
+    app = celery_app(url, key_prefix=KEYS.prefix)
     return Sender(app, connect(url), KEYS, outbox, queue_limit=queue_limit)
 
 

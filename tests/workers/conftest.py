@@ -175,7 +175,7 @@ class Site:
         self.client, self.keys = connect(self.url), Keys()
         self.gallery = Gallery(self.client, self.keys)
         enrol(self.gallery)
-        self.app = celery_app(self.url, key_prefix=self.keys.prefix, redelivery_s=2)
+        self.app = celery_app(self.url, key_prefix=self.keys.prefix)
         self.workers: list[subprocess.Popen[bytes]] = []
 
     def start_worker(self, **variables: str) -> subprocess.Popen[bytes]:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facetrail.errors import WorkerStops
 from facetrail.wire import Chips, Encodings
 from workers.batcher import Batcher
 
@@ -78,7 +79,7 @@ def test_many_small_requests_become_full_batches(batcher_of: BatcherOf, recorder
     assert [int(encodings[0, 0]) for encodings in found] == list(range(5 * SIZE))
 
 
-def test_requests_of_several_chips_fill_a_batch_without_being_cut(
+def test_requests_of_several_chips_are_cut_so_that_batches_are_full(
     batcher_of: BatcherOf, recorder: Recorder
 ) -> None:
     recorder.gate.clear()
@@ -86,7 +87,7 @@ def test_requests_of_several_chips_fill_a_batch_without_being_cut(
     promises = [batcher.submit(chips(*range(3))) for _ in range(5)]
     recorder.gate.set()
     assert all(promise.result(LONG_S).shape == (3, 128) for promise in promises)
-    assert recorder.batches == [6, 6, 3]
+    assert recorder.batches == [8, 7]
 
 
 def test_a_lonely_request_waits_no_longer_than_the_deadline(
@@ -147,7 +148,7 @@ def test_everyone_gets_their_own_in_their_order(sizes: list[int]) -> None:
     answered = [promise.result(LONG_S)[:, 0].tolist() for promise in promises]
     batcher.close()
     assert answered == asked
-    assert max(recorder.batches) <= SIZE
+    assert max(recorder.batches, default=0) <= SIZE
     assert sum(recorder.batches) == sum(sizes)
 
 
@@ -158,7 +159,7 @@ def test_an_error_is_told_to_those_who_wait_and_the_next_are_served(
     recorder.gate.clear()
     batcher = batcher_of(wait_s=0.1)
     blocker = batcher.submit(chips(*range(SIZE)))
-    both = [batcher.submit(chips(1)), batcher.submit(chips(666))]
+    both = [batcher.submit(chips(1)), batcher.submit(chips(666, *range(SIZE - 2)))]
     after = [batcher.submit(chips(*range(SIZE)))]
     recorder.gate.set()
 
@@ -189,5 +190,59 @@ def test_a_closed_batcher_says_so_at_once(recorder: Recorder) -> None:
     batcher = Batcher(recorder.encode, size=SIZE, wait_s=LONG_S)
     batcher.close()
     batcher.close()
-    with pytest.raises(RuntimeError, match="closed"):
+    with pytest.raises(WorkerStops, match="closed"):
         batcher.submit(chips(1))
+
+
+def test_what_waits_when_the_worker_stops_is_left_to_others(
+    batcher_of: BatcherOf, recorder: Recorder
+) -> None:
+    # Given a batch that runs, and two requests that wait
+    recorder.gate.clear()
+    batcher = batcher_of(wait_s=0.01)
+    runs = batcher.submit(chips(*range(SIZE)))
+    while batcher._running_since is None:
+        time.sleep(0.001)
+    waiting = [batcher.submit(chips(i)) for i in range(2)]
+
+    # If the batcher gives up
+    batcher.give_up()
+    recorder.gate.set()
+
+    # I expect the first to be done, and the others to be told
+    assert len(runs.result(LONG_S)) == SIZE
+    for promise in waiting:
+        with pytest.raises(WorkerStops):
+            promise.result(LONG_S)
+    assert recorder.batches == [SIZE]
+
+
+def test_a_batch_that_never_ends_is_no_work(
+    batcher_of: BatcherOf, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.batcher.HALT_S", 0.2)
+    batcher = batcher_of(wait_s=0.01)
+    assert batcher.is_working()
+    recorder.gate.clear()
+    promise = batcher.submit(chips(1))
+    deadline = time.monotonic() + LONG_S
+    while batcher.is_working():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    recorder.gate.set()
+    promise.result(LONG_S)
+    assert batcher.is_working()
+
+
+def test_a_failed_batch_fails_the_whole_of_a_request_that_was_cut(
+    batcher_of: BatcherOf, recorder: Recorder
+) -> None:
+    # Given a request of two batches and a half, the first of which fails
+    recorder.gate.clear()
+    batcher = batcher_of(wait_s=0.05)
+    devil = batcher.submit(chips(666, *range(2 * SIZE + 4)))
+    good = batcher.submit(chips(7))
+    recorder.gate.set()
+    with pytest.raises(ValueError, match="devil"):
+        devil.result(LONG_S)
+    assert good.result(LONG_S)[0, 0] == 7

@@ -77,7 +77,7 @@ class House:
             chip_ttl_s=30,
             stop=self.stop,
         )
-        self.app: Celery = celery_app("redis://", key_prefix="facetrail:", redelivery_s=5)
+        self.app: Celery = celery_app("redis://", key_prefix="facetrail:")
         register(self.app, self.service)
 
     def take(self, *items: FaceChip | TrackEnded) -> None:

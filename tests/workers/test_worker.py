@@ -123,7 +123,7 @@ def test_messages_that_celery_itself_refuses_do_no_harm(
 
     # I expect the next to be served, and none of these to come again and again
     assert len(show(worker, faces["Grace"], wait_for)) == 2
-    wait_for(lambda: not worker.client.hlen(worker.keys.unacknowledged))
+    wait_for(lambda: not worker.client.hlen(worker.keys.held))
 
 
 def test_good_chips_beside_bad_ones_are_recognised(

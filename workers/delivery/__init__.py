@@ -1,0 +1,1 @@
+"""Every message is in Redis from its sending until it is acknowledged."""

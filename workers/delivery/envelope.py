@@ -1,0 +1,84 @@
+"""What a message on the queue must look like before Celery is shown it.
+
+Celery acts on much that a message may say: which task, how it is written, what to call afterwards,
+when. Ours say one task, msgpack and one argument. Anything else is nobody's of ours.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from facetrail.errors import BadMessage
+from facetrail.wire import MOST_BYTES, TASK
+
+#: Base64 is a third longer, and there is an envelope.
+MOST_RAW_BYTES = MOST_BYTES * 4 // 3 + 10_000
+
+Text = Annotated[str, Meta(max_length=1_000)]
+
+
+class Headers(msgspec.Struct):
+    """Of Celery's protocol 2."""
+
+    task: Literal["facetrail.recognise"]
+    id: Text
+    eta: None = None
+    group: None = None
+    timelimit: tuple[None, None] = (None, None)
+    retries: Literal[0] = 0
+
+
+class Destination(msgspec.Struct):
+    """Where kombu sent it."""
+
+    exchange: Text
+    routing_key: Text
+
+
+class Properties(msgspec.Struct):
+    """Of kombu."""
+
+    delivery_info: Destination
+    body_encoding: Literal["base64"]
+    delivery_tag: Text
+
+
+class Envelope(msgspec.Struct, rename={"content_type": "content-type"}):
+    """A message as it lies in the queue."""
+
+    body: str
+    headers: Headers
+    properties: Properties
+    content_type: Literal["application/x-msgpack"]
+
+
+class Afterwards(msgspec.Struct):
+    """What Celery would do next."""
+
+    callbacks: None = None
+    errbacks: None = None
+    chain: None = None
+    chord: None = None
+
+
+_arguments = msgspec.msgpack.Decoder(tuple[tuple[Any], dict[str, Any], Afterwards])
+
+
+def opened(raw: bytes) -> dict[str, Any]:
+    """The message as kombu takes it. Raises BadMessage, if it is none that ingest sent."""
+    if len(raw) > MOST_RAW_BYTES:
+        raise BadMessage(f"expected at most {MOST_RAW_BYTES} bytes, got {len(raw)}")
+    try:
+        message: dict[str, Any] = msgspec.json.decode(raw)
+        envelope = msgspec.convert(message, Envelope)
+        _, named, _ = _arguments.decode(base64.b64decode(envelope.body, validate=True))
+    except (msgspec.MsgspecError, binascii.Error, UnicodeDecodeError, RecursionError) as error:
+        raise BadMessage(f"expected a message for {TASK}: {error}") from error
+    if named:
+        raise BadMessage(f"expected a message for {TASK}: it has named arguments")
+    return message
