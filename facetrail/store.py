@@ -374,5 +374,5 @@ class Keys:
 
     @property
     def counters(self) -> str:
-        """Hash: counted drops and skips by reason."""
-        return f"{self.prefix}counters"
+        """Hash: chips recognised; and those dropped and skipped, by reason."""
+        return f"{self.prefix}counters:{{{self.events}}}"

@@ -5,6 +5,7 @@ Boxes are x, y, width, height; times are nanoseconds since the epoch, UTC.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Protocol
 
 import msgspec
@@ -18,8 +19,10 @@ TASK = "facetrail.recognise"
 QUEUE = "chips"
 SCHEMA = 1
 
-#: Chips of one message: the limit for a sender. A worker splits what is longer.
+#: Chips of one message: the limit for a sender. A worker splits what is longer,
 MOST_CHIPS = 32
+#: up to so many chips and ends of tracks.
+MOST_ITEMS = 1_000
 #: A hundred chips with their context pictures; anything longer is no message of ours.
 MOST_BYTES = 8_000_000
 
@@ -135,6 +138,18 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def parse(cls, data: bytes) -> Message:
         """Raises BadMessage if `data` was not written by this schema or an earlier one."""
+        message, unreadable = cls.readable(data)
+        if unreadable:
+            raise BadMessage(unreadable[0].reason)
+        return message
+
+    @classmethod
+    def readable(cls, data: bytes) -> tuple[Message, list[Unreadable]]:
+        """The message without those of its items that can't be read, and those.
+
+        Raises BadMessage if `data` was not written by this schema or an earlier one, or holds
+        more than any sender sends.
+        """
         if not isinstance(data, bytes):
             raise BadMessage(f"expected bytes, got {type(data).__name__}")
         if len(data) > MOST_BYTES:
@@ -143,15 +158,50 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
             schema = _schema_decoder.decode(data).schema
             if schema > SCHEMA:
                 raise BadMessage(f"expected schema {SCHEMA} or earlier, got {schema}")
-            return _decoder.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            items = _loose_decoder.decode(data).items
+        except ERRORS as error:
             raise BadMessage(f"expected a message of chips: {error}") from error
+        if len(items) > MOST_ITEMS:
+            raise BadMessage(f"expected at most {MOST_ITEMS} chips, got {len(items)}")
+        try:
+            return _decoder.decode(data), []
+        except ERRORS:
+            return _one_by_one(schema, items)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An item of a message, as a message of its own. reason: what is wrong with it."""
+
+    reason: str
+    data: bytes
 
 
 class _SchemaOnly(msgspec.Struct):
-    schema: int
+    schema: Annotated[int, Meta(ge=1)]
 
+
+class _Loose(msgspec.Struct):
+    schema: int
+    items: list[msgspec.Raw]
+
+
+#: What the decoders say of bytes that are none of ours.
+ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Message)
 _schema_decoder = msgspec.msgpack.Decoder(_SchemaOnly)
+_loose_decoder = msgspec.msgpack.Decoder(_Loose)
+_item_decoder = msgspec.msgpack.Decoder(FaceChip | TrackEnded)
+
+
+def _one_by_one(schema: int, raw: list[msgspec.Raw]) -> tuple[Message, list[Unreadable]]:
+    items, unreadable = [], []
+    for one in raw:
+        try:
+            items.append(_item_decoder.decode(one))
+        except ERRORS as error:
+            reason = f"expected a message of chips: {error}"
+            unreadable.append(Unreadable(reason, _encoder.encode(_Loose(schema, [one]))))
+    return Message(schema=schema, items=tuple(items)), unreadable

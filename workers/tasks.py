@@ -28,6 +28,8 @@ from workers.recognise import picture_of, recognise
 from workers.vote import Votes
 
 PAUSE_S = 1.0
+#: How far the clock of a camera's host may be ahead of a worker's.
+FUTURE_NS = 600 * 10**9
 Answer = TypeVar("Answer")
 
 log = structlog.get_logger(__name__)
@@ -53,10 +55,12 @@ class Service:
         """
         self._view()
         try:
-            message = Message.parse(data)
+            message, unreadable = Message.readable(data)
         except BadMessage as error:
             self.set_aside(str(error), data)
             return
+        for one in unreadable:
+            self.set_aside(one.reason, one.data)
         read = [(chip, self._picture(chip)) for chip in self._in_time(message.chips)]
         usable = [(chip, picture) for chip, picture in read if picture is not None]
         if usable:
@@ -99,26 +103,33 @@ class Service:
         return view
 
     def _in_time(self, chips: Sequence[FaceChip]) -> list[FaceChip]:
-        """Those that are not too old; the others are counted and their tracks told."""
-        oldest = time.time_ns() - int(self.chip_ttl_s * 1e9)
+        """Those that are not too old; the others count as expired, also in their tracks' votes."""
+        now = time.time_ns()
+        early = [chip for chip in chips if chip.captured_at > now + FUTURE_NS]
+        for chip in early:
+            self._refuse(chip, f"chip {chip.chip_id}: expected a time that has been, by this clock")
+        oldest = now - int(self.chip_ttl_s * 1e9)
         old = [chip for chip in chips if chip.captured_at < oldest]
         if old:
             # Where it happens to all, the hosts' clocks may be why.
-            age_s = round((time.time_ns() - old[0].captured_at) / 1e9)
+            age_s = round((now - old[0].captured_at) / 1e9)
             log.warning("chips too old, skipped", camera=old[0].camera, age_s=age_s, chips=len(old))
-            self._patiently(lambda: self.client.hincrby(self.keys.counters, "expired", len(old)))
         for chip in old:
-            self._patiently(partial(self.votes.skip, chip))
-        return [chip for chip in chips if chip.captured_at >= oldest]
+            self._patiently(partial(self.votes.skip, chip, "expired"))
+        return [chip for chip in chips if oldest <= chip.captured_at <= now + FUTURE_NS]
 
     def _picture(self, chip: FaceChip) -> Chips | None:
         """The picture of a chip, or None for one of no use, which is set aside."""
         try:
             return picture_of(chip)
         except BadPicture as error:
-            self.set_aside(str(error), chip.jpeg)
-            self._patiently(lambda: self.votes.skip(chip))
+            self._refuse(chip, str(error))
             return None
+
+    def _refuse(self, chip: FaceChip, reason: str) -> None:
+        """Sets one chip aside; its track need not wait for it."""
+        self.set_aside(reason, bytes(Message(items=(chip,))))
+        self._patiently(partial(self.votes.skip, chip, "unusable"))
 
     def set_aside(self, reason: str, data: object) -> None:
         """Keeps what can't be used, with the reason."""

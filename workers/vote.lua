@@ -50,7 +50,7 @@ end
 
 local function close()
   if leave(vote.ended_at or call.published_at) then
-    redis.call('DEL', counted)
+    redis.call('EXPIRE', counted, CLOSED_S)
     redis.call('HSET', key, 'state', 'closed')
     redis.call('EXPIRE', key, CLOSED_S)
   end
@@ -99,12 +99,21 @@ local function hold(person)
   end
 end
 
--- Whether a chip comes for the first time; a message may come twice.
-local function is_new()
+-- Whether a chip comes for the first time; a message may come twice. Each counts once, as what
+-- became of it.
+local function is_first(outcome, seconds)
   if redis.call('SETBIT', counted, call.number, 1) == 1 then
     return false
   end
-  redis.call('EXPIRE', counted, KEPT_S)
+  redis.call('EXPIRE', counted, seconds)
+  redis.call('HINCRBY', counters, call.reason or outcome, 1)
+  return true
+end
+
+local function is_new()
+  if not is_first('recognised', KEPT_S) then
+    return false
+  end
   if not vote.state then
     set('state', 'open')
   end
@@ -166,6 +175,9 @@ local function answered(word)
 end
 
 if vote.state == 'closed' then
+  if call.number then
+    is_first('late', CLOSED_S)
+  end
   return 'late'
 end
 follow_the_merged()

@@ -99,15 +99,13 @@ class Votes:
             for call in calls:
                 self._run(pipe, call)
             answers = pipe.execute()
-        if late := answers.count(b"late"):
-            self._client.hincrby(self._keys.counters, "late", late)
         last = {call.track: (call, answer) for call, answer in zip(calls, answers, strict=True)}
         for call, answer in last.values():
             self._settle(call, answer)
 
-    def skip(self, chip: FaceChip) -> None:
+    def skip(self, chip: FaceChip, reason: str) -> None:
         """Counts a chip that says nothing, so that its track need not wait for it."""
-        self._say(track_of(chip), op="skip", number=chip.number)
+        self._say(track_of(chip), op="skip", number=chip.number, reason=reason)
 
     def end(self, ended: TrackEnded) -> None:
         """A track's last word: its vote closes once all chips are counted, or after a while."""
@@ -191,6 +189,7 @@ class Votes:
                 self._keys.open_tracks,
                 self._keys.closing_tracks,
                 self._keys.events,
+                self._keys.counters,
             ],
             args=[msgspec.msgpack.encode(packed), call.picture, call.encoding],
             client=client,

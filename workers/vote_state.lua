@@ -1,7 +1,7 @@
 -- The vote of a track: read once, written through.
 -- `publish` of facetrail/publish.lua and facetrail/sightings.lua stand before this text.
 --
--- KEYS: vote, counted, open, closing, events.
+-- KEYS: vote, counted, open, closing, events, counters.
 -- ARGV[1]: msgpack of a call. Always: op, track, published_at, channel, published (start
 --   of the key that remembers an event), history, remember, keys (of facetrail/sightings.lua),
 --   person_ttl and unknown_ttl (seconds that pictures and sightings are kept; 0: none are),
@@ -11,7 +11,7 @@
 --   captured_at, facts (JSON object of what the event says of the face), runner_up (JSON of the
 --   second nearest, or null), shot (JSON object of what a sighting says of the face), ignored.
 --   ARGV[2]: the snapshot. ARGV[3]: the encoding. cmsgpack knows no bytes.
--- op 'skip': number, of a chip that says nothing.
+-- op 'skip': number, of a chip that says nothing; reason.
 -- op 'end': sent, ended_at, grace and patience (ms).
 -- op 'due': closes the vote if its time is up.
 -- op 'orphan': silent (ms); ends the appearance if nothing was heard of the track for so long.
@@ -37,7 +37,7 @@ local KEPT_S = 3600      -- a vote nobody adds to
 local CLOSED_S = 600     -- a closed one, so that late chips are known as late
 local IMPROVES = 1.25    -- a best shot this much better is worth an update
 local call = cmsgpack.unpack(ARGV[1])
-local key, counted, open, closing, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local key, counted, open, closing, events, counters = unpack(KEYS)
 local keys = call.keys
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

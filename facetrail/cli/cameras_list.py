@@ -76,6 +76,7 @@ def _found(client: redis.Redis, keys: Keys, file: Path) -> CameraList:
         counters={
             reason.decode(): int(count)
             for reason, count in sorted(client.hgetall(keys.counters).items())
+            if reason != b"recognised"
         },
     )
 

@@ -87,6 +87,10 @@ class House:
     def events(self) -> list[MatchEvent]:
         return [parse(fields[b"event"], "") for _, fields in self.client.xrange(self.keys.events)]
 
+    def counters(self) -> dict[str, int]:
+        found = self.client.hgetall(self.keys.counters)
+        return {reason.decode(): int(count) for reason, count in found.items()}
+
     def rejected(self) -> list[dict[bytes, bytes]]:
         return [fields for _, fields in self.client.xrange(self.keys.rejected)]
 
@@ -119,11 +123,13 @@ def test_the_good_chips_of_a_message_are_recognised_beside_the_bad(house: House)
 
     # I expect the others to be counted, and the track not to wait for these
     assert kinds(house) == ["person_enter", "person_exit"]
-    assert [(entry[b"reason"], entry[b"message"]) for entry in house.rejected()] == [
-        (b"chip chip-2: expected 112x112 pixels, got 1x1", bad[2]),
-        (b"chip chip-4 is not a JPEG, or cut short", bad[4]),
+    assert [
+        (entry[b"reason"], Message.parse(entry[b"message"]).chips) for entry in house.rejected()
+    ] == [
+        (b"chip chip-2: expected 112x112 pixels, got 1x1", [made[1]]),
+        (b"chip chip-4 is not a JPEG, or cut short", [made[3]]),
     ]
-    assert house.client.hget(house.keys.counters, "rejected") == b"2"
+    assert house.counters() == {"recognised": 3, "unusable": 2, "rejected": 2}
 
 
 def test_old_chips_are_skipped_and_counted(house: House) -> None:
@@ -131,7 +137,7 @@ def test_old_chips_are_skipped_and_counted(house: House) -> None:
     made = [fresh(i, captured_at=old if i > CONFIRM else time.time_ns()) for i in range(1, 6)]
     house.take(*made, ended(5))
     assert kinds(house) == ["person_enter", "person_exit"]
-    assert house.client.hgetall(house.keys.counters) == {b"expired": b"2"}
+    assert house.counters() == {"recognised": CONFIRM, "expired": 2}
     assert house.rejected() == []
 
 
@@ -183,6 +189,60 @@ def test_a_message_of_ends_alone_or_of_nothing_is_taken(house: House) -> None:
     assert kinds(house) == ["person_enter", "person_exit"]
 
 
+def spoiled(chip: FaceChip, **fields: object) -> msgspec.Raw:
+    """A chip with fields that no chip has."""
+    plain = msgspec.to_builtins(chip, builtin_types=(bytes,))
+    return msgspec.Raw(msgspec.msgpack.encode(plain | fields))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"camera": "x" * 1_000_000}, b"length <= 200"),
+        ({"jpeg": 5}, b"expected a message of chips"),
+        ({"captured_at": 2**64 - 1}, b"expected a time that has been"),
+        ({"captured_at": 4_102_444_800 * 10**9}, b"expected a time that has been"),
+        ({"jpeg": jpeg(1, 1)}, b"got 1x1"),
+        ({"jpeg": jpeg()[:300]}, b"not a JPEG, or cut short"),
+        ({"jpeg": jpeg(kind=".png")}, b"not a JPEG"),
+        ({"jpeg": b""}, b"not a JPEG"),
+    ],
+)
+def test_one_bad_chip_is_set_aside_and_those_beside_it_are_recognised(
+    changes: dict[str, object], reason: bytes, house: House
+) -> None:
+    good = [fresh(i) for i in range(1, CONFIRM + 1)]
+    items = [*good, spoiled(fresh(CONFIRM + 1), **changes), ended(CONFIRM)]
+    house.app.tasks[TASK](msgspec.msgpack.encode({"schema": 1, "items": items}))
+    assert "person_enter" in kinds(house)
+    (entry,) = house.rejected()
+    assert reason in entry[b"reason"]
+    assert house.counters()["recognised"] == CONFIRM
+
+    # and what is kept to be the chip, as a message of its own, or the start of it
+    if int(entry[b"size"]) > len(entry[b"message"]):
+        assert len(entry[b"message"]) == 100_000
+        return
+    kept = msgspec.msgpack.decode(entry[b"message"])
+    assert [item["number"] for item in kept["items"]] == [CONFIRM + 1]
+
+
+def test_a_picture_that_would_be_vast_is_not_decoded(house: House) -> None:
+    # Given the head of a JPEG of 20 000 by 20 000 pixels
+    head = bytearray(jpeg())
+    at = head.index(b"\xff\xc0") + 5
+    head[at : at + 4] = (20_000).to_bytes(2, "big") * 2
+    house.take(fresh(1, jpeg=bytes(head)))
+    (entry,) = house.rejected()
+    assert entry[b"reason"].endswith(b"expected 112x112 pixels, got 20000x20000")
+
+
+def test_more_chips_than_any_sender_sends_are_set_aside_unread(house: House) -> None:
+    house.take(*(fresh(i, jpeg=b"", context=b"") for i in range(1, 10_001)))
+    (entry,) = house.rejected()
+    assert entry[b"reason"] == b"expected at most 1000 chips, got 10000"
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
@@ -202,7 +262,7 @@ def test_what_cant_be_read_is_set_aside_with_the_reason(
     (entry,) = house.rejected()
     assert reason in entry[b"reason"]
     start = data if isinstance(data, bytes) else repr(data).encode()
-    assert entry[b"message"] == start[:100_000]
+    assert entry[b"message"] == (start if len(start) <= 1_000_000 else start[:100_000])
 
 
 def test_few_of_the_rejected_are_kept(house: House) -> None:
@@ -290,7 +350,7 @@ def test_nobody_is_called_unknown_while_the_gallery_is_another_encoder_s(
     house.client.zadd(house.keys.closing_tracks, {f"lobby/{EPOCH}/1": 1})
     house.service.close_votes()
     assert kinds(house) == ["person_enter"]
-    assert not house.client.exists(house.keys.counters) and house.rejected() == []
+    assert "expired" not in house.counters() and house.rejected() == []
 
     # and Ada to be known once the gallery is its own again
     ReEncoding(gallery, house.encoder).run()

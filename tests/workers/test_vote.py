@@ -67,7 +67,7 @@ def test_a_track_without_a_name_is_unknown_and_says_so_once(votes: Votes, said: 
 def test_chips_that_say_nothing_make_nobody_unknown(votes: Votes, said: Said) -> None:
     # Given a track of which all chips but one could not be read
     for made in chips(UNKNOWN):
-        votes.skip(made)
+        votes.skip(made, "expired")
     count(votes, [chip(UNKNOWN + 1)], None)
     assert said() == []
 
@@ -75,7 +75,7 @@ def test_chips_that_say_nothing_make_nobody_unknown(votes: Votes, said: Said) ->
     votes.end(ended(UNKNOWN + 2))
     assert said() == []
     count(votes, chips(CONFIRM, track=2), ADA)
-    votes.skip(chip(CONFIRM + 1, track=2))
+    votes.skip(chip(CONFIRM + 1, track=2), "expired")
     votes.end(ended(CONFIRM + 1, track=2))
     assert words(said()) == [("person_enter", "Ada"), ("person_exit", "Ada")]
 
