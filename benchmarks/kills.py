@@ -28,6 +28,7 @@ from celery import Celery
 from facetrail.broker import celery_app
 from facetrail.children import end_with_parent
 from facetrail.embedded_redis import EmbeddedRedis
+from facetrail.queue_state import in_hand
 from facetrail.settings import Settings
 from facetrail.store import Keys, connect
 from facetrail.wire import QUEUE, TASK
@@ -132,9 +133,8 @@ def run(transport: Transport, seed: int, messages: int, every_s: float, folder: 
 
 def waiting(client: redis.Redis) -> bool:
     """Whether a message is anywhere."""
-    return bool(
-        client.llen(KEYS.queue) or client.hlen(KEYS.held) or client.hlen("facetrail:unacked")
-    )
+    left = in_hand(client, KEYS) or client.hlen(f"{KEYS.prefix}unacked")
+    return bool(left or client.llen(KEYS.queue))
 
 
 def start(transport: Transport, url: str) -> subprocess.Popen[bytes]:

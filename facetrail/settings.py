@@ -121,6 +121,13 @@ class Settings(BaseSettings):
         5, ge=2, description="What a worker that ended had taken comes again after so many seconds."
     )
 
+    metrics_host: str = Field(
+        "127.0.0.1", description="Where a worker serves /metrics, /healthz and /readyz."
+    )
+    metrics_port: int | None = Field(
+        None, ge=0, le=65_535, description="Its port there. 0: a free one. None: nothing is served."
+    )
+
     confirm_chips: int = Field(
         3, ge=1, le=100, description="Chips that must agree before a person has entered."
     )

@@ -134,28 +134,14 @@ class Keys:
         """List of Celery's messages."""
         return f"{self.prefix}{QUEUE}"
 
-    def taken(self, consumer: str) -> str:
-        """List: the message that a consumer was just given; one at most."""
-        return f"{self.prefix}taken:{consumer}"
-
-    @property
-    def held(self) -> str:
-        """Hash: tag to a message that a worker has taken and not finished."""
-        return f"{self.prefix}held"
+    def held(self, tag: str) -> str:
+        """List: the one message that a worker has taken and not finished, in the place of a tag."""
+        return f"{self.prefix}held:{tag}"
 
     @property
     def held_since(self) -> str:
-        """Sorted set: tags of held messages by when their worker last said that it is at them."""
-        return f"{self.prefix}held:since"
-
-    def consumer(self, name: str) -> str:
-        """Stands while a connection that takes messages lives."""
-        return f"{self.prefix}consumer:{name}"
-
-    @property
-    def consumers(self) -> str:
-        """Set: names of connections that take messages."""
-        return f"{self.prefix}consumers"
+        """Sorted set: tags of places by when a worker last said that it is at them."""
+        return f"{self.prefix}held_since"
 
     @property
     def deaths(self) -> str:
@@ -362,6 +348,10 @@ class Keys:
     def applied(self, worker: str) -> str:
         """A worker's applied position in the gallery's log."""
         return f"{self.prefix}worker:{worker}:applied"
+
+    def worker_status(self, worker: str) -> str:
+        """JSON of what a worker says of itself."""
+        return f"{self.prefix}worker:{worker}:status"
 
     @property
     def workers(self) -> str:

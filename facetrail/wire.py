@@ -155,18 +155,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         if len(data) > MOST_BYTES:
             raise BadMessage(f"expected at most {MOST_BYTES} bytes, got {len(data)}")
         try:
-            schema = _schema_decoder.decode(data).schema
-            if schema > SCHEMA:
-                raise BadMessage(f"expected schema {SCHEMA} or earlier, got {schema}")
-            items = _loose_decoder.decode(data).items
-        except ERRORS as error:
-            raise BadMessage(f"expected a message of chips: {error}") from error
-        if len(items) > MOST_ITEMS:
-            raise BadMessage(f"expected at most {MOST_ITEMS} chips, got {len(items)}")
-        try:
-            return _decoder.decode(data), []
+            message = _decoder.decode(data)
         except ERRORS:
-            return _one_by_one(schema, items)
+            return _one_by_one(data)
+        _check(message.schema, len(message.items))
+        return message, []
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +189,25 @@ _loose_decoder = msgspec.msgpack.Decoder(_Loose)
 _item_decoder = msgspec.msgpack.Decoder(FaceChip | TrackEnded)
 
 
-def _one_by_one(schema: int, raw: list[msgspec.Raw]) -> tuple[Message, list[Unreadable]]:
+def _check(schema: int, items: int) -> None:
+    if schema > SCHEMA:
+        raise BadMessage(f"expected schema {SCHEMA} or earlier, got {schema}")
+    if items > MOST_ITEMS:
+        raise BadMessage(f"expected at most {MOST_ITEMS} chips, got {items}")
+
+
+def _one_by_one(data: bytes) -> tuple[Message, list[Unreadable]]:
+    try:
+        _check(_schema_decoder.decode(data).schema, 0)
+        loose = _loose_decoder.decode(data)
+    except ERRORS as error:
+        raise BadMessage(f"expected a message of chips: {error}") from error
+    _check(loose.schema, len(loose.items))
     items, unreadable = [], []
-    for one in raw:
+    for raw in loose.items:
         try:
-            items.append(_item_decoder.decode(one))
+            items.append(_item_decoder.decode(raw))
         except ERRORS as error:
-            reason = f"expected a message of chips: {error}"
-            unreadable.append(Unreadable(reason, _encoder.encode(_Loose(schema, [one]))))
-    return Message(schema=schema, items=tuple(items)), unreadable
+            own = _encoder.encode(_Loose(loose.schema, [raw]))
+            unreadable.append(Unreadable(f"expected a message of chips: {error}", own))
+    return Message(schema=loose.schema, items=tuple(items)), unreadable

@@ -33,12 +33,18 @@ from index.replica import Replica
 from index.unfinished import Unfinished
 from workers.app import worker_app
 from workers.batcher import Batcher
+from workers.condition import Condition
 from workers.encoders.choice import chosen_encoder, is_here
+from workers.health import HealthServer
+from workers.measures import Measures
 from workers.strangers import Strangers
-from workers.tasks import PAUSE_S, Service, register
+from workers.tasks import Service, register
+from workers.teller import PAUSE_S, Teller
 from workers.vote import Votes
 
 SWEEP_S = 0.5
+#: For the status of a worker that ends.
+LAST_WORDS_S = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -46,49 +52,79 @@ log = structlog.get_logger(__name__)
 def run(settings: Settings) -> int:
     """Takes chips until SIGTERM or SIGINT; the exit status. Raises FacetrailError."""
     cv2.setNumThreads(1)
-    faiss.omp_set_num_threads(settings.threads or len(os.sched_getaffinity(0)))
-    stop, asked, ended, aside = (threading.Event() for _ in range(4))
+    faiss.omp_set_num_threads(1)  # searches are of a batch, and take turns with the encoder
+    stop, ended = threading.Event(), threading.Event()
     end_when_asked()  # until Celery has its own way
     end_process_if_a_thread_fails()
     name = settings.worker_name or drawn_name()
     service = opened(settings, name, stop)
+    condition = Condition(service)
+    server = served(settings, service, condition)
     app = worker_app(settings, is_working=service.batcher.is_working)
     register(app, service)
-
-    def shutting_down(**_: object) -> None:
-        asked.set()
-        stop.set()  # the tasks no longer wait for a Redis that is away
-        service.batcher.give_up()
-
-    def leave_the_queue() -> None:
-        aside.set()
-        stop.set()
-        state.should_stop = os.EX_OK  # what Celery's own handler of SIGTERM sets
-
-    signals.worker_shutting_down.connect(shutting_down)
+    aside = told_by_celery(service, condition)
     threads = {
-        "replica": partial(service.replica.follow, ended, mismatched=leave_the_queue),
+        "replica": partial(service.replica.follow, ended, mismatched=aside),
         "sweep": partial(sweep, service, ended),
+        "condition": partial(condition.say_until, ended, name, service.measures),
     }
-    for thread, target in threads.items():
-        threading.Thread(target=target, name=thread, daemon=True).start()
+    running = [
+        threading.Thread(target=target, name=thread, daemon=True)
+        for thread, target in threads.items()
+    ]
+    for thread in running:
+        thread.start()
     log.info("worker starts", worker=name, encoder=service.encoder.id)
     try:
         status = serve(app, name, threads=max(settings.pool_threads, settings.batch_size + 1))
         end_when_asked()
-        anew = aside.is_set() and not asked.is_set()
+        anew = condition.leaves.is_set() and not condition.stops.is_set()
         if anew:
             stand_aside(service, settings)
     finally:
         ended.set()
         stop.set()
-        service.batcher.close()
+        service.close()
+        running[-1].join(LAST_WORDS_S)
+        if server is not None:
+            server.close()
         log.info("worker ended", worker=name)
     if anew:
         log.info("the worker starts anew with the gallery's encoder")
         os.environ["FACETRAIL_WORKER_NAME"] = name  # or its former one is listed for a minute
         os.execv(sys.executable, [sys.executable, "-m", "workers"])
     return status
+
+
+def served(settings: Settings, service: Service, condition: Condition) -> HealthServer | None:
+    """What serves health and measures, if that is wanted. Raises BadSettings."""
+    if settings.metrics_port is None:
+        return None
+    host, port, registry = settings.metrics_host, settings.metrics_port, service.measures.registry
+    server = HealthServer(host, port, registry=registry, live=condition.live, ready=condition.ready)
+    log.info("metrics and health are served", host=host, port=server.port)
+    return server
+
+
+def told_by_celery(service: Service, condition: Condition) -> Callable[[], None]:
+    """Follows Celery's start and end; what has the worker leave the queue and stay."""
+
+    def takes(**_: object) -> None:
+        condition.takes.set()
+
+    def shutting_down(**_: object) -> None:
+        condition.stops.set()
+        service.stop.set()  # the tasks no longer wait for a Redis that is away
+        service.batcher.give_up()
+
+    def leave_the_queue() -> None:
+        condition.leaves.set()
+        service.stop.set()
+        state.should_stop = os.EX_OK  # what Celery's own handler of SIGTERM sets
+
+    signals.worker_ready.connect(takes, weak=False)
+    signals.worker_shutting_down.connect(shutting_down, weak=False)
+    return leave_the_queue
 
 
 def end_when_asked() -> None:
@@ -129,26 +165,30 @@ def opened(settings: Settings, name: str, stop: threading.Event) -> Service:
     replica.load()
     strangers = Strangers(client, keys, encoder=encoder.id)
     strangers.load()
+    votes = Votes(
+        client,
+        keys,
+        worker=name,
+        confirm=settings.confirm_chips,
+        unknown=settings.unknown_chips,
+        history=settings.event_history,
+        snapshot_ttl_s=settings.snapshot_ttl_s,
+        unknown_ttl_s=settings.unknown_ttl_s,
+        redelivery_s=settings.redelivery_s,
+        strangers=strangers,
+    )
+    wait_s = settings.batch_wait_ms / 1000
+    batcher = Batcher(encoder.encode, size=settings.batch_size, wait_s=wait_s)
+    measures = Measures(client, keys, batcher)
     return Service(
         client=client,
         keys=keys,
         encoder=encoder,
         replica=replica,
-        batcher=Batcher(
-            encoder.encode, size=settings.batch_size, wait_s=settings.batch_wait_ms / 1000
-        ),
-        votes=Votes(
-            client,
-            keys,
-            worker=name,
-            confirm=settings.confirm_chips,
-            unknown=settings.unknown_chips,
-            history=settings.event_history,
-            snapshot_ttl_s=settings.snapshot_ttl_s,
-            unknown_ttl_s=settings.unknown_ttl_s,
-            redelivery_s=settings.redelivery_s,
-            strangers=strangers,
-        ),
+        batcher=batcher,
+        votes=votes,
+        teller=Teller(replica, votes, encoder, stop, name=name, counted=measures.recognised),
+        measures=measures,
         chip_ttl_s=settings.chip_ttl_s,
         stop=stop,
     )

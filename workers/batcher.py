@@ -139,7 +139,7 @@ class Batcher:
     def _encoded(self, parts: list[Chips]) -> Encodings:
         began = self._running_since = time.monotonic()
         try:
-            encodings = self._encode(np.concatenate(parts))
+            encodings = self._encode(parts[0] if len(parts) == 1 else np.concatenate(parts))
         finally:
             self._running_since = None
         self.fill.batches += 1

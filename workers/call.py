@@ -91,6 +91,17 @@ def chip_call(chip: FaceChip, judgement: Judgement, context: Context, *, worker:
     )
 
 
+def skip_call(chip: FaceChip, reason: str) -> Call:
+    """That a chip says nothing. reason: what it counts as."""
+    return Call(track_of(chip), {"op": "skip", "number": chip.number, "reason": reason})
+
+
+def end_call(ended: TrackEnded) -> Call:
+    """That a track has ended, after so many chips."""
+    arguments = {"op": "end", "sent": ended.chips_sent, "ended_at": iso(ended.ended_at)}
+    return Call(track_of(ended), arguments)
+
+
 def _facts(chip: FaceChip, judgement: Judgement, context: Context, worker: str) -> Facts:
     nearest = judgement.nearest
     return Facts(

@@ -1,14 +1,11 @@
-"""Chips, an encoder and an index become judgements: no Celery, no Redis and no clock here."""
+"""Encodings of chips and an index become judgements: no Celery, no Redis and no clock here."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-import cv2
-import numpy as np
-from PIL.JpegImagePlugin import JpegImageFile
+import simplejpeg
 
 from facetrail.errors import BadPicture
 from facetrail.wire import CHIP_SHAPE, Chips, Encodings, FaceChip
@@ -44,19 +41,14 @@ class Judgement:
 
 def recognise(
     chips: Sequence[FaceChip],
-    pictures: Chips,
-    encode: Callable[[Chips], Encodings],
+    encodings: Encodings,
     index: FaceIndex,
     *,
     threshold: float,
     margin: float,
     rules_out: RulesOut = lambda candidate, encoding, at: False,
 ) -> list[Judgement]:
-    """Who each chip shows.
-
-    pictures: theirs, uint8 `(n, 112, 112, 3)` RGB, as `picture_of` reads them.
-    """
-    encodings = encode(pictures)
+    """Who each chip shows. encodings: theirs, float32 `(n, 128)`, rows of length 1."""
     candidates = index.search(encodings, within=threshold)
     return [
         _judged(chip, encoding, found, index, threshold, margin, rules_out)
@@ -126,27 +118,28 @@ def judge(
     return Judgement(nearest.person, nearest, runner_up, lead, quality * score)
 
 
-def picture_of(chip: FaceChip) -> Chips:
-    """The uint8 `(112, 112, 3)` RGB of a chip. Raises BadPicture."""
+def read_picture(chip: FaceChip, into: Chips) -> None:
+    """Writes the RGB of a chip into an array of `(112, 112, 3)`. Raises BadPicture."""
     width, height = _size_of(chip)
     if (height, width) != CHIP_SHAPE[:2]:
         raise BadPicture(
             "wrong_size", f"chip {chip.chip_id}: expected 112x112 pixels, got {width}x{height}"
         )
-    picture = cv2.imdecode(np.frombuffer(chip.jpeg, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None or picture.shape != CHIP_SHAPE:
-        raise _no_jpeg(chip)
-    return np.ascontiguousarray(picture[..., ::-1], np.uint8)
+    try:
+        simplejpeg.decode_jpeg(chip.jpeg, "RGB", buffer=into)
+    except ValueError as error:
+        raise _no_jpeg(chip) from error
 
 
 def _size_of(chip: FaceChip) -> tuple[int, int]:
     """Width and height as the JPEG's head has them: a few bytes may claim to be vast.
 
-    Only JPEG: snapshots are served as such, and OpenCV's other decoders are none of a stranger's.
+    Only JPEG: snapshots are served as such, and other decoders are none of a stranger's.
     """
     try:
-        return JpegImageFile(io.BytesIO(chip.jpeg)).size
-    except (SyntaxError, OSError, ValueError) as error:  # Pillow's words for what is none
+        height, width, _, _ = simplejpeg.decode_jpeg_header(chip.jpeg)
+        return width, height
+    except ValueError as error:
         raise _no_jpeg(chip) from error
 
 

@@ -1,13 +1,12 @@
-"""Unwrap, recognise, count. Everything that thinks is elsewhere."""
+"""Unwrap, encode, count. Everything that thinks is elsewhere."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
-from typing import TypeVar
 
 import numpy as np
 import redis
@@ -17,20 +16,20 @@ from celery.exceptions import Reject
 
 from facetrail.errors import BadMessage, BadPicture, EncoderMismatch, WorkerStops
 from facetrail.store import Keys
-from facetrail.wire import TASK, Chips, Encoder, FaceChip, Message
+from facetrail.wire import CHIP_SHAPE, TASK, Chips, Encoder, Encodings, FaceChip, Message
 from index.replica import Replica
-from index.view import View
 from workers.away import is_away
 from workers.batcher import Batcher
-from workers.call import Context
+from workers.call import Call, end_call, skip_call
 from workers.delivery.rejected import set_aside
-from workers.recognise import picture_of, recognise
+from workers.measures import Measures
+from workers.recognise import read_picture
+from workers.teller import PAUSE_S, Teller, Work, patiently
 from workers.vote import Votes
 
-PAUSE_S = 1.0
 #: How far the clock of a camera's host may be ahead of a worker's.
 FUTURE_NS = 600 * 10**9
-Answer = TypeVar("Answer")
+NONE: Encodings = np.empty((0, 128), np.float32)
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +44,8 @@ class Service:
     replica: Replica
     batcher: Batcher
     votes: Votes
+    teller: Teller
+    measures: Measures
     chip_ttl_s: float
     stop: threading.Event
 
@@ -53,7 +54,7 @@ class Service:
 
         Raises EncoderMismatch while the gallery is another encoder's: to others it is of use.
         """
-        self._view()
+        self.teller.view()
         try:
             message, unreadable = Message.readable(data)
         except BadMessage as error:
@@ -61,91 +62,70 @@ class Service:
             return
         for one in unreadable:
             self.set_aside(one.reason, one.data)
-        read = [(chip, self._picture(chip)) for chip in self._in_time(message.chips)]
-        usable = [(chip, picture) for chip, picture in read if picture is not None]
-        if usable:
-            self._recognise([chip for chip, _ in usable], np.stack([p for _, p in usable]))
-        for ended in message.ends:
-            self._patiently(partial(self.votes.end, ended))
+        chips, pictures, skipped = self._usable(message.chips)
+        others = [*skipped, *(end_call(ended) for ended in message.ends)]
+        self._counted(chips, pictures, others).result()
 
     def close_votes(self) -> None:
         """Those whose time is up; left to others while the gallery is another encoder's."""
         if self.replica.view.mismatch is None:
             self.votes.sweep()
 
-    def _recognise(self, chips: Sequence[FaceChip], pictures: Chips) -> None:
-        view = self._view()
-        rule = view.calibration or self.encoder
-        judgements = recognise(
-            chips,
-            pictures,
-            lambda batch: self.batcher.submit(batch).result(),
-            view.index,
-            threshold=rule.threshold,
-            margin=rule.margin,
-            rules_out=view.rules_out,
-        )
-        named = [one.person for one in judgements if one.person is not None]
-        context = Context(
-            encoder=self.encoder.id,
-            threshold=rule.threshold,
-            index_position=view.position,
-            people=self._patiently(lambda: view.people.those(named)),
-            ignored=frozenset(person for person in named if view.is_ignored(person)),
-        )
-        self._patiently(lambda: self.votes.count(chips, judgements, context))
+    def close(self) -> None:
+        """Ends with what was begun."""
+        self.batcher.close()
+        self.teller.close()
 
-    def _view(self) -> View:
-        """The gallery. Raises EncoderMismatch where nobody would be known in it."""
-        view = self.replica.view
-        if view.mismatch is not None:
-            raise EncoderMismatch(view.mismatch)
-        return view
+    def _counted(
+        self, chips: Sequence[FaceChip], pictures: Chips, others: Sequence[Call]
+    ) -> Future[None]:
+        """Encodes the chips and counts them: what ends then."""
+        if not chips:
+            work = Work((), NONE, others)
+            self.teller.count(work)
+            return work.done
+        done: Future[None] = Future()
 
-    def _in_time(self, chips: Sequence[FaceChip]) -> list[FaceChip]:
-        """Those that are not too old; the others count as expired, also in their tracks' votes."""
+        def count(encoded: Future[Encodings]) -> None:  # on the batcher's thread
+            if error := encoded.exception():
+                done.set_exception(error)
+            else:
+                self.teller.count(Work(chips, encoded.result(), others, done))
+
+        self.batcher.submit(pictures).add_done_callback(count)
+        return done
+
+    def _usable(self, chips: Sequence[FaceChip]) -> tuple[list[FaceChip], Chips, list[Call]]:
+        """Chips to look at and their pictures; and what is to be said of the others."""
         now = time.time_ns()
-        early = [chip for chip in chips if chip.captured_at > now + FUTURE_NS]
-        for chip in early:
-            self._refuse(chip, f"chip {chip.chip_id}: expected a time that has been, by this clock")
-        oldest = now - int(self.chip_ttl_s * 1e9)
+        oldest, newest = now - int(self.chip_ttl_s * 1e9), now + FUTURE_NS
+        good: list[FaceChip] = []
+        skipped: list[Call] = []
+        pictures = np.empty((len(chips), *CHIP_SHAPE), np.uint8)
+        for chip in chips:
+            try:
+                if chip.captured_at < oldest:
+                    skipped.append(skip_call(chip, "expired"))
+                    self.measures.dropped("expired")
+                    continue
+                if chip.captured_at > newest:
+                    raise BadMessage(f"chip {chip.chip_id}: expected a time that has been")
+                read_picture(chip, pictures[len(good)])
+                good.append(chip)
+            except (BadMessage, BadPicture) as error:
+                self.set_aside(str(error), bytes(Message(items=(chip,))))
+                skipped.append(skip_call(chip, "unusable"))
+                self.measures.dropped("unusable")
         old = [chip for chip in chips if chip.captured_at < oldest]
         if old:
             # Where it happens to all, the hosts' clocks may be why.
             age_s = round((now - old[0].captured_at) / 1e9)
             log.warning("chips too old, skipped", camera=old[0].camera, age_s=age_s, chips=len(old))
-        for chip in old:
-            self._patiently(partial(self.votes.skip, chip, "expired"))
-        return [chip for chip in chips if oldest <= chip.captured_at <= now + FUTURE_NS]
-
-    def _picture(self, chip: FaceChip) -> Chips | None:
-        """The picture of a chip, or None for one of no use, which is set aside."""
-        try:
-            return picture_of(chip)
-        except BadPicture as error:
-            self._refuse(chip, str(error))
-            return None
-
-    def _refuse(self, chip: FaceChip, reason: str) -> None:
-        """Sets one chip aside; its track need not wait for it."""
-        self.set_aside(reason, bytes(Message(items=(chip,))))
-        self._patiently(partial(self.votes.skip, chip, "unusable"))
+        return good, pictures[: len(good)], skipped
 
     def set_aside(self, reason: str, data: object) -> None:
         """Keeps what can't be used, with the reason."""
-        self._patiently(lambda: set_aside(self.client, self.keys, reason, data))
-
-    def _patiently(self, call: Callable[[], Answer]) -> Answer:
-        """Waits for a Redis that is away or full, rather than lose what was recognised."""
-        while True:
-            try:
-                return call()
-            except redis.RedisError as error:
-                if not is_away(error):
-                    raise
-                log.warning("Redis is away, the worker waits", cause=type(error).__name__)
-                if self.stop.wait(PAUSE_S):
-                    raise
+        patiently(lambda: set_aside(self.client, self.keys, reason, data), self.stop)
 
 
 def register(app: Celery, service: Service) -> None:

@@ -43,6 +43,7 @@ local function leave(at)
     end
   end
   redis.call('DEL', key)
+  changed = {}
   redis.call('ZREM', open, call.track)
   redis.call('ZREM', closing, call.track)
   return true
@@ -167,6 +168,7 @@ local function weigh()
 end
 
 local function answered(word)
+  save()
   if wants_id then
     local shot = shot_of_nobody()
     return {'stranger', vote['shot:' .. shot], vote['encoding:' .. shot]}
@@ -182,6 +184,7 @@ if vote.state == 'closed' then
 end
 follow_the_merged()
 forget_the_erased()
+save()
 if call.op == 'due' then
   if not is_past(closing, now) then
     return 'waits'
@@ -212,6 +215,7 @@ end
 if vote.state ~= 'known' then
   decide()
 end
+save()
 redis.call('EXPIRE', key, KEPT_S)
 redis.call('ZADD', open, now, call.track)
 if vote.sent and number('n') >= number('sent') then

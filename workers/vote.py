@@ -18,7 +18,7 @@ from facetrail.sightings import SIGHTINGS_LUA, names
 from facetrail.store import Keys
 from facetrail.wire import FaceChip, TrackEnded
 from workers.away import is_away
-from workers.call import Call, Context, Shot, chip_call, track_of
+from workers.call import Call, Context, Shot, chip_call, end_call, skip_call
 from workers.recognise import Judgement
 from workers.strangers import Found, Strangers
 
@@ -91,25 +91,44 @@ class Votes:
 
         Those that come after the vote has closed are counted as late.
         """
-        calls = [
-            chip_call(chip, judgement, context, worker=self._worker)
-            for chip, judgement in zip(chips, judgements, strict=True)
-        ]
-        with self._client.pipeline(transaction=False) as pipe:
-            for call in calls:
-                self._run(pipe, call)
-            answers = pipe.execute()
-        last = {call.track: (call, answer) for call, answer in zip(calls, answers, strict=True)}
-        for call, answer in last.values():
-            self._settle(call, answer)
+        self._raised(
+            [
+                chip_call(chip, judgement, context, worker=self._worker)
+                for chip, judgement in zip(chips, judgements, strict=True)
+            ]
+        )
 
     def skip(self, chip: FaceChip, reason: str) -> None:
         """Counts a chip that says nothing, so that its track need not wait for it."""
-        self._say(track_of(chip), op="skip", number=chip.number, reason=reason)
+        self._raised([skip_call(chip, reason)])
 
     def end(self, ended: TrackEnded) -> None:
         """A track's last word: its vote closes once all chips are counted, or after a while."""
-        self._say(track_of(ended), op="end", sent=ended.chips_sent, ended_at=iso(ended.ended_at))
+        self._raised([end_call(ended)])
+
+    def run(self, calls: Sequence[Call]) -> list[Exception | None]:
+        """Makes calls in their order and in one round trip; what each failed with.
+
+        Raises RedisError where Redis is away: then they may be made again.
+        """
+        with self._client.pipeline(transaction=False) as pipe:
+            for call in calls:
+                self._run(pipe, call)
+            answers = pipe.execute(raise_on_error=False)
+        errors = [answer if isinstance(answer, Exception) else None for answer in answers]
+        for error in errors:
+            if isinstance(error, redis.RedisError) and is_away(error):
+                raise error
+        last = {call.track: place for place, call in enumerate(calls)}
+        for place in last.values():
+            if errors[place] is None:
+                errors[place] = self._settled(calls[place], answers[place])
+        return errors
+
+    def _raised(self, calls: Sequence[Call]) -> None:
+        for error in self.run(calls):
+            if error is not None:
+                raise error
 
     def sweep(self) -> None:
         """Closes the votes whose time is up, and ends what nobody speaks of any more.
@@ -150,6 +169,16 @@ class Votes:
     def _say(self, track: str, **arguments: object) -> None:
         call = Call(track, arguments)
         self._settle(call, self._run(self._client, call))
+
+    def _settled(self, call: Call, answer: bytes | list[bytes]) -> Exception | None:
+        """What settling failed with. Raises RedisError where Redis is away."""
+        try:
+            self._settle(call, answer)
+        except (redis.ResponseError, msgspec.MsgspecError, BadEncodings, ValueError) as error:
+            if isinstance(error, redis.ResponseError) and is_away(error):
+                raise
+            return error
+        return None
 
     def _settle(self, call: Call, answer: bytes | list[bytes]) -> None:
         """Calls again with an id for a stranger, for as long as the script asks for one."""

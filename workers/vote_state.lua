@@ -1,4 +1,4 @@
--- The vote of a track: read once, written through.
+-- The vote of a track: read once, written once, by `save`.
 -- `publish` of facetrail/publish.lua and facetrail/sightings.lua stand before this text.
 --
 -- KEYS: vote, counted, open, closing, events, counters.
@@ -52,21 +52,43 @@ local function number(field)
   return tonumber(vote[field] or '0')
 end
 
+local changed = {}  -- fields
+
 local function set(field, value)
   vote[field] = tostring(value)
-  redis.call('HSET', key, field, vote[field])
+  changed[field] = true
 end
 
 local function unset(field)
   if vote[field] then
     vote[field] = nil
-    redis.call('HDEL', key, field)
+    changed[field] = true
   end
 end
 
--- Full precision: tostring would keep 14 digits, and sums must not depend on their order.
+-- Of nine decimals, that all sums are rounded to: they must not depend on their order.
 local function add(field, value)
-  vote[field] = redis.call('HINCRBYFLOAT', key, field, string.format('%.9f', value))
+  local sum = number(field) + tonumber(string.format('%.9f', value))
+  set(field, string.format(sum % 1 == 0 and '%d' or '%.9f', sum))
+end
+
+local function save()
+  local kept, gone = {}, {}
+  for field in pairs(changed) do
+    if vote[field] then
+      table.insert(kept, field)
+      table.insert(kept, vote[field])
+    else
+      table.insert(gone, field)
+    end
+  end
+  if #kept > 0 then
+    redis.call('HSET', key, unpack(kept))
+  end
+  if #gone > 0 then
+    redis.call('HDEL', key, unpack(gone))
+  end
+  changed = {}
 end
 
 -- Everyone whom a chip has named.

@@ -22,6 +22,7 @@ from facetrail.cli.show import EventPrinter
 from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.errors import BadSettings, RoleDied
 from facetrail.events import newest, replay
+from facetrail.queue_state import in_hand, waiting
 from facetrail.settings import Settings
 from facetrail.store import Keys, checked, connect
 from index.gallery import Gallery
@@ -166,11 +167,9 @@ class Whole:
         return all(self._client.exists(self._keys.lease(camera)) for camera in cameras)
 
     def _work_is_left(self) -> bool:
-        pipe = self._client.pipeline(transaction=False)
-        pipe.llen(self._keys.queue)
-        pipe.hlen(self._keys.held)
-        pipe.zcard(self._keys.open_tracks)
-        return any(pipe.execute())
+        client, keys = self._client, self._keys
+        is_queued = waiting(client, keys) or in_hand(client, keys)
+        return bool(is_queued or client.zcard(keys.open_tracks))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from facetrail.cli import people_status
+from facetrail.queue_state import in_hand
 from facetrail.settings import Settings
 from facetrail.wire import Chips, Encoder, Encodings
 from index.followers import followers
@@ -37,7 +38,7 @@ def problems(site: Site) -> list[str | None]:
 def is_off_the_queue(site: Site) -> bool:
     """No connection waits for messages, and nobody holds one."""
     waiting = [one for one in site.client.client_list() if one["cmd"] == "brpop"]
-    return not waiting and not site.client.hlen(site.keys.held)
+    return not waiting and not in_hand(site.client, site.keys)
 
 
 def move_away(site: Site, encoder: Encoder, wait_for: WaitFor) -> None:

@@ -11,12 +11,18 @@ import numpy as np
 import pytest
 
 from facetrail.errors import BadPicture
-from facetrail.wire import Chips, Encodings, Quality
+from facetrail.wire import Chips, FaceChip, Quality
 from index.face_index import Candidate, FaceIndex
 from tests.workers.conftest import chip, jpeg
-from workers.recognise import MISS, Judgement, judge, picture_of, recognise
+from workers.recognise import MISS, Judgement, judge, read_picture, recognise
 
 ADA, BEN = Candidate("ada", 0.3), Candidate("ben", 0.5)
+
+
+def picture_of(made: FaceChip) -> Chips:
+    picture = np.zeros((112, 112, 3), np.uint8)
+    read_picture(made, picture)
+    return picture
 
 
 def judged(*candidates: Candidate, quality: float = 1.0) -> Judgement:
@@ -65,19 +71,13 @@ def test_a_miss_weighs_no_more_than_the_weakest_match() -> None:
 
 
 def test_each_chip_is_judged_by_its_own_encoding_and_quality() -> None:
-    # Given an index of two people and an encoder that knows four chips
+    # Given an index of two people and four chips
     encodings = np.eye(128, dtype=np.float32)
     index = FaceIndex(["ada", "ben"], encodings[:2])
     made = [
         chip(i, quality=Quality(height=72, sharpness=1, yaw=0, score=i / 4)) for i in range(1, 5)
     ]
-    pictures: Chips = np.zeros((4, 112, 112, 3), np.uint8)
-
-    def encode(chips: Chips) -> Encodings:
-        assert chips is pictures
-        return encodings[[1, 0, 2, 1]]
-
-    found = recognise(made, pictures, encode, index, threshold=0.4, margin=0.1)
+    found = recognise(made, encodings[[1, 0, 2, 1]], index, threshold=0.4, margin=0.1)
 
     assert [judgement.person for judgement in found] == ["ben", "ada", None, "ben"]
     assert [judgement.weight for judgement in found] == pytest.approx([0.25, 0.5, 0.375, 1.0])
@@ -96,8 +96,7 @@ def seen_as(index: FaceIndex, *ruled_out: str) -> Judgement:
     """A face at the first axis, which can't be some people. Threshold 0.4, margin 0.1."""
     (found,) = recognise(
         [chip()],
-        np.zeros((1, 112, 112, 3), np.uint8),
-        lambda _: np.eye(1, 128, dtype=np.float32),
+        np.eye(1, 128, dtype=np.float32),
         index,
         threshold=0.4,
         margin=0.1,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from facetrail.queue_state import in_hand
 from facetrail.wire import FaceChip, TrackEnded
 from index.gallery import Gallery
 from index.photo import Photo
@@ -78,7 +79,7 @@ def test_a_worker_asked_to_stop_while_redis_is_away_ends(
     worker = site.start_worker(FACETRAIL_BATCH_WAIT_MS="2000")
     wait_for(lambda: site.is_ready(worker), timeout_s=60)
     site.send(*(seen(faces["Grace"], number) for number in range(1, 4)), ended(3))
-    wait_for(lambda: site.client.hlen(site.keys.held))
+    wait_for(lambda: in_hand(site.client, site.keys))
     site.redis.stop()
     wait_for(lambda: b"Redis is away" in site.log.read_bytes(), timeout_s=15)
 

@@ -28,8 +28,10 @@ from index.replica import Replica
 from tests.workers.conftest import CONFIRM, EPOCH, UNKNOWN, chip, ended, jpeg
 from workers.__main__ import sweep
 from workers.batcher import Batcher
+from workers.measures import Measures
 from workers.strangers import Strangers
 from workers.tasks import Service, register
+from workers.teller import Teller
 from workers.vote import Votes
 
 ADA = np.eye(128, dtype=np.float32)[0]
@@ -74,6 +76,8 @@ class House:
             replica=replica,
             batcher=batcher,
             votes=votes,
+            teller=Teller(replica, votes, self.encoder, self.stop, name="one"),
+            measures=Measures(self.client, self.keys, batcher),
             chip_ttl_s=30,
             stop=self.stop,
         )
@@ -100,7 +104,7 @@ def house(tmp_path: Path) -> Iterator[House]:
     made = House(tmp_path / "redis")
     yield made
     made.stop.set()
-    made.service.batcher.close()
+    made.service.close()
     made.client.close()
     made.redis.stop()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from facetrail.queue_state import in_hand
 from facetrail.wire import FaceChip, TrackEnded
 from tests.workers.conftest import CONFIRM, Site, ended, name_of, seen, workers_of
 from workers.vote import ORPHAN_S
@@ -68,4 +69,4 @@ def test_either_of_two_may_be_stopped_without_a_lost_match(
     assert workers_of(events) == {name_of(worker) for worker in workers}
     if how == signal.SIGTERM:
         assert workers[0].wait(10) == 0
-        assert not site.client.hlen(site.keys.held)
+        assert not in_hand(site.client, site.keys)

@@ -11,6 +11,7 @@ import pytest
 
 from facetrail import snapshots
 from facetrail.events import MatchEvent
+from facetrail.queue_state import in_hand
 from index.gallery import Gallery
 from tests.workers.conftest import Site, ended, jpeg, name_of, seen, workers_of
 
@@ -123,7 +124,7 @@ def test_messages_that_celery_itself_refuses_do_no_harm(
 
     # I expect the next to be served, and none of these to come again and again
     assert len(show(worker, faces["Grace"], wait_for)) == 2
-    wait_for(lambda: not worker.client.hlen(worker.keys.held))
+    wait_for(lambda: not in_hand(worker.client, worker.keys))
 
 
 def test_good_chips_beside_bad_ones_are_recognised(

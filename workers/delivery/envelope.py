@@ -6,15 +6,14 @@ when. Ours say one task, msgpack and one argument. Anything else is nobody's of 
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Annotated, Any, Literal
 
 import msgspec
+import pybase64
 from msgspec import Meta
 
 from facetrail.errors import BadMessage
-from facetrail.wire import MOST_BYTES, TASK
+from facetrail.wire import MOST_BYTES, TASK, Message
 
 #: Base64 is a third longer, and there is an envelope.
 MOST_RAW_BYTES = MOST_BYTES * 4 // 3 + 10_000
@@ -70,15 +69,24 @@ _arguments = msgspec.msgpack.Decoder(tuple[tuple[Any], dict[str, Any], Afterward
 
 
 def opened(raw: bytes) -> dict[str, Any]:
-    """The message as kombu takes it. Raises BadMessage, if it is none that ingest sent."""
+    """The message as kombu takes it, its body decoded. Raises BadMessage for any but ingest's."""
     if len(raw) > MOST_RAW_BYTES:
         raise BadMessage(f"expected at most {MOST_RAW_BYTES} bytes, got {len(raw)}")
     try:
         message: dict[str, Any] = msgspec.json.decode(raw)
         envelope = msgspec.convert(message, Envelope)
-        _, named, _ = _arguments.decode(base64.b64decode(envelope.body, validate=True))
-    except (msgspec.MsgspecError, binascii.Error, UnicodeDecodeError, RecursionError) as error:
+        body = pybase64.b64decode(envelope.body, validate=True)
+        _, named, _ = _arguments.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BadMessage(f"expected a message for {TASK}: {error}") from error
     if named:
         raise BadMessage(f"expected a message for {TASK}: it has named arguments")
+    message["body"], message["properties"]["body_encoding"] = body, None
     return message
+
+
+def oldest_capture(raw: bytes) -> int | None:
+    """When the oldest chip of a queued message was captured, in nanoseconds. Raises BadMessage."""
+    (data,), _, _ = msgspec.msgpack.decode(opened(raw)["body"])
+    chips = Message.readable(data)[0].chips
+    return min((chip.captured_at for chip in chips), default=None)

@@ -1,13 +1,13 @@
-"""What a consumer has taken from the queue and not finished: kept in Redis, given back if it dies.
+"""What a worker has taken from the queue and not finished: kept in Redis, given back if it dies.
 
-A message lies in the queue, in the list of those just taken by a consumer, or among the held. Each
-of the moves between them is one step of Redis. Times are Redis's own, since hosts need not agree.
+A message lies in the queue or, moved in one step, in a place of its own that a worker named before.
+A worker says each second which places it works at; what lies in one that nobody spoke of for a
+while goes back. Times are Redis's own, since hosts need not agree.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import redis
@@ -16,23 +16,25 @@ import structlog
 from facetrail.store import Keys
 from workers.delivery.rejected import KEPT
 
-#: How long a consumer that has gone silent keeps what it was about to take, in seconds.
-LEASE_S = 5.0
 #: A message whose workers ended so often while they held it may be why.
 MOST_DEATHS = 10
 
 _SCRIPTS = {
     name: Path(__file__).with_name(f"{name}.lua").read_text()
-    for name in ("claim", "take", "give_back", "sweep")
+    for name in ("await", "take", "give_back", "sweep")
 }
+
+#: A command, as it is sent.
+Words = list[str | int | float]
 
 log = structlog.get_logger(__name__)
 
 
 class Held:
-    """The messages of one consumer. One thread takes and sweeps; any may finish.
+    """The places of one worker. One thread takes and sweeps; any may finish.
 
-    patience_s: what a consumer holds and no longer works at comes again after so long.
+    patience_s: what nobody works at comes again after so long.
+    Of what is finished Redis is told when something is taken next, or with the next sweep.
     """
 
     def __init__(self, client: redis.Redis, keys: Keys, *, patience_s: float) -> None:
@@ -40,71 +42,60 @@ class Held:
         self._keys = keys
         self._patience_s = patience_s
         self._scripts = {name: client.register_script(text) for name, text in _SCRIPTS.items()}
-        self._held = [keys.held, keys.held_since]
-        self.consumer = ""
+        self._finished: list[str] = []
 
-    def join(self) -> list[str]:
-        """Becomes a consumer of a new name; the words of the command that takes a message.
+    def load(self) -> None:
+        """Has Redis know what `taking` runs."""
+        self._client.script_load(_SCRIPTS["take"])
 
-        What the former one was about to take comes again.
+    def waiting(self, tag: str, timeout_s: float) -> Words:
+        """The command that waits for a message and holds it. Answers it, or nothing."""
+        place = self._keys.held("")
+        args = [place, tag, *self._swapped()]
+        self._scripts["await"](keys=[self._keys.held_since], args=args)
+        return ["BLMOVE", self._keys.queue, place + tag, "RIGHT", "LEFT", timeout_s]
+
+    def taking(self, tags: Sequence[str]) -> Words:
+        """The command that takes and holds up to so many in one step, also where Redis is full.
+
+        Answers those that there are; each has the tag of its place among the tags.
         """
-        self.consumer = secrets.token_hex(8)
-        self.sweep(())
-        return ["BLMOVE", self._keys.queue, self._keys.taken(self.consumer), "RIGHT", "LEFT"]
-
-    def claim(self) -> str | None:
-        """Holds the message just taken; its tag, or None where it was given to somebody else."""
-        tag = secrets.token_hex(8)
-        claimed = self._scripts["claim"](
-            keys=[self._keys.taken(self.consumer), *self._held], args=[tag]
-        )
-        return tag if claimed else None
-
-    def take(self) -> tuple[str, bytes] | None:
-        """Takes and holds the oldest message in one step, also where Redis is full."""
-        tag = secrets.token_hex(8)
-        raw = self._scripts["take"](keys=[self._keys.queue, *self._held], args=[tag])
-        return (tag, raw) if raw is not None else None
+        keys = [self._keys.queue, self._keys.held_since]
+        finished = self._swapped()
+        args = [self._keys.held(""), len(finished), *finished, *tags]
+        return ["EVALSHA", self._scripts["take"].sha, len(keys), *keys, *args]
 
     def done(self, tag: str) -> None:
         """The message is finished."""
-        with self._client.pipeline() as pipe:
-            pipe.zrem(self._keys.held_since, tag)
-            pipe.hdel(self._keys.held, tag)
-            pipe.execute()
+        self._finished.append(tag)
+
+    def flush(self) -> None:
+        """Tells Redis of what is finished."""
+        if finished := self._swapped():
+            with self._client.pipeline() as pipe:
+                pipe.zrem(self._keys.held_since, *finished)
+                pipe.delete(*map(self._keys.held, finished))
+                pipe.execute()
+
+    def _swapped(self) -> list[str]:
+        finished, self._finished = self._finished, []
+        return finished
 
     def give_back(self, tags: Iterable[str]) -> None:
         """They come again, to anybody, in that order."""
+        self.flush()
         if own := list(tags):
-            self._scripts["give_back"](keys=[self._keys.queue, *self._held], args=own)
+            self._scripts["give_back"](
+                keys=[self._keys.queue, self._keys.held_since], args=[self._keys.held(""), *own]
+            )
 
     def sweep(self, working_at: Iterable[str]) -> None:
-        """Says that this consumer lives; gives back what dead ones were at."""
+        """Says what is worked at; gives back what nobody works at."""
+        self.flush()
+        keys = [self._keys.queue, self._keys.held_since, self._keys.deaths, self._keys.rejected]
+        patience_ms = round(self._patience_s * 1000)
         again, aside = self._scripts["sweep"](
-            keys=[
-                self._keys.queue,
-                *self._held,
-                self._keys.consumers,
-                self._keys.deaths,
-                self._keys.rejected,
-            ],
-            args=[
-                self._keys.taken(""),
-                self._keys.consumer(""),
-                round(LEASE_S * 1000),
-                round(self._patience_s * 1000),
-                MOST_DEATHS,
-                KEPT,
-                self.consumer,
-                *working_at,
-            ],
+            keys=keys, args=[self._keys.held(""), patience_ms, MOST_DEATHS, KEPT, *working_at]
         )
         if again or aside:
             log.warning("messages of workers that ended come again", again=again, set_aside=aside)
-
-    def leave(self) -> None:
-        """What was just taken is free at once."""
-        if self.consumer:
-            self._client.delete(self._keys.consumer(self.consumer))
-            self.consumer = ""
-            self.sweep(())

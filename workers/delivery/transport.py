@@ -7,8 +7,9 @@ live but slow work runs into as well; one entry that is no message ends the work
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from queue import Empty
 from typing import Any
@@ -25,6 +26,8 @@ from workers.delivery.envelope import opened
 from workers.delivery.held import Held
 from workers.delivery.rejected import set_aside
 
+#: Messages taken in one step.
+AT_ONCE = 8
 #: Before the next try where Redis takes no writes now.
 PAUSE_S = 0.2
 
@@ -33,6 +36,10 @@ log = structlog.get_logger(__name__)
 
 def always() -> bool:
     return True
+
+
+def new_tag() -> str:
+    return secrets.token_hex(8)
 
 
 class QoS(stock.QoS):
@@ -82,7 +89,11 @@ class Channel(stock.Channel):
     _in_poll: Any
     _brpop_sent_at: Any
     _socket: object = None
-    _take_words: tuple[object, ...] = ()
+    #: The place into which a message is put that is waited for,
+    _awaited = ""
+    #: or those of the messages that were asked for; none while one is waited for.
+    _tags: Sequence[str] = ()
+    _is_busy = False
 
     @cached_property
     def held(self) -> Held:
@@ -90,44 +101,66 @@ class Channel(stock.Channel):
         return Held(client, Keys(self.global_keyprefix), patience_s=self.visibility_timeout)
 
     def _brpop_start(self, timeout: float | None = None) -> None:
+        """Asks for messages: for all that are wanted where there were some a moment ago."""
         connection = self.client.connection
         if connection._sock is not self._socket:
-            # What the lost connection may still be given is nobody's: another name from now on.
-            self._socket, self._take_words = connection._sock, tuple(self.held.join())
+            # What the lost connection may still be given, nobody works at: another place.
+            self._socket, self._awaited = connection._sock, new_tag()
+            self.held.load()
+        if self._is_busy:
+            self._tags = [new_tag() for _ in range(self._wanted())]
+            words = self.held.taking(self._tags)
+        else:
+            self._tags = ()
+            words = self.held.waiting(self._awaited, timeout or self.brpop_timeout)
         self._in_poll, self._brpop_sent_at = connection, time.monotonic()
-        connection.send_command(*self._take_words, timeout or self.brpop_timeout)
+        connection.send_command(*words)
+
+    def _wanted(self) -> int:
+        room = self.qos.can_consume_max_estimate()
+        return AT_ONCE if room is None else min(room, AT_ONCE)
 
     def _brpop_read(self, **options: object) -> bool:
         try:
-            raw = self.client.parse_response(self.client.connection, "BLMOVE", **options)
-            tag = self.held.claim() if raw is not None else None
+            answer = self.client.parse_response(self.client.connection, "", **options)
+        except redis.exceptions.NoScriptError:
+            self.held.load()
+            raise Empty from None
         except redis.ResponseError as error:
             if not is_away(error):
                 raise
-            tag, raw = self._take_anyway(error)
+            self._wait(error)
+            raise Empty from None
         except self.connection_errors:
             self.client.connection.disconnect()
             raise
         finally:
             self._in_poll = None
             self._flush_brpop_reauth()
-        if tag is None:
+        found = self._found(answer)
+        self._is_busy = bool(found)
+        if not found:
             raise Empty
-        self._hand_over(tag, raw)
+        for tag, raw in found:
+            self._hand_over(tag, raw)
         return True
 
-    def _take_anyway(self, error: redis.ResponseError) -> tuple[str, bytes] | tuple[None, None]:
-        """A full Redis gives no message by BLMOVE, and is not emptied by waiting."""
-        try:
-            if found := self.held.take():
-                return found
-        except redis.ResponseError as again:
-            if not is_away(again):
-                raise
-            error = again
+    def _found(self, answer: Any) -> list[tuple[str, bytes]]:
+        """Messages that are held now, and their tags."""
+        if self._tags:
+            return list(zip(self._tags, answer, strict=False))
+        if answer is None:
+            return []
+        tag, self._awaited = self._awaited, new_tag()
+        return [(tag, answer)]
+
+    def _wait(self, error: redis.ResponseError) -> None:
+        """A full Redis gives nothing to who waits, and is not emptied by waiting: to who takes."""
+        if not self._tags:
+            self._is_busy = True
+            return
         log.warning("Redis gives no message now", error=str(error))
         time.sleep(PAUSE_S)
-        return None, None
 
     def _hand_over(self, tag: str, raw: bytes) -> None:
         if not self.active_queues:  # it came while the worker left
@@ -145,12 +178,6 @@ class Channel(stock.Channel):
 
     def _restore(self, message: Any, leftmost: bool = False) -> None:
         self.held.give_back([message.delivery_tag])
-
-    def close(self) -> None:
-        held = self.__dict__.get("held")
-        super().close()
-        if held is not None:
-            held.leave()
 
 
 class Transport(stock.Transport):

@@ -8,26 +8,21 @@ from collections.abc import Callable
 import pytest
 import redis
 
+from facetrail.queue_state import in_hand
 from facetrail.store import Keys
-from workers.delivery import held as module
 from workers.delivery.held import MOST_DEATHS, Held
 from workers.delivery.rejected import rejected
 
 PATIENCE_S = 0.3
 
 
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LEASE_S", 0.3)
-
-
 @pytest.fixture
-def consumer(client: redis.Redis, keys: Keys) -> Callable[[], Held]:
-    """`consumer()`: one that has joined."""
+def worker(client: redis.Redis, keys: Keys) -> Callable[[], Held]:
+    """`worker()`: what one has in hand."""
 
     def made() -> Held:
         held = Held(client, keys, patience_s=PATIENCE_S)
-        held.join()
+        held.load()
         return held
 
     return made
@@ -38,151 +33,124 @@ def put(client: redis.Redis, keys: Keys, *messages: bytes) -> None:
         client.lpush(keys.queue, message)
 
 
-def move(client: redis.Redis, keys: Keys, held: Held) -> bytes:
-    """What the command that takes does, without waiting."""
-    found = client.lmove(keys.queue, keys.taken(held.consumer), "RIGHT", "LEFT")
-    assert isinstance(found, bytes)
-    return found
+def wait(client: redis.Redis, held: Held, tag: str) -> object:
+    return client.execute_command(*held.waiting(tag, 0.01))
+
+
+def take(client: redis.Redis, held: Held, *tags: str) -> object:
+    return client.execute_command(*held.taking(tags))
 
 
 def everything(client: redis.Redis, keys: Keys) -> list[bytes]:
     """Every message, wherever it is."""
-    lists = [keys.queue, *(key.decode() for key in client.keys(keys.taken("*")))]
-    return sorted([m for key in lists for m in client.lrange(key, 0, -1)] + client.hvals(keys.held))
+    lists = [keys.queue, *(key.decode() for key in client.keys(keys.held("*")))]
+    return sorted(message for key in lists for message in client.lrange(key, 0, -1))
 
 
-def test_a_message_goes_from_the_queue_to_one_hand_and_is_done(
-    client: redis.Redis, keys: Keys, consumer: Callable[[], Held]
+def test_a_message_that_is_waited_for_goes_from_the_queue_to_one_hand_and_is_done(
+    client: redis.Redis, keys: Keys, worker: Callable[[], Held]
 ) -> None:
     put(client, keys, b"first", b"second")
-    held = consumer()
-    assert move(client, keys, held) == b"first"
+    held = worker()
+    assert wait(client, held, "a") == b"first"
     assert everything(client, keys) == [b"first", b"second"]
-    tag = held.claim()
-    assert tag is not None
-    assert everything(client, keys) == [b"first", b"second"]
-    held.done(tag)
+    assert in_hand(client, keys) == 1
+    held.done("a")
+    held.flush()
     assert everything(client, keys) == [b"second"]
-    assert not client.exists(keys.held, keys.held_since, keys.taken(held.consumer))
+    assert not client.exists(keys.held_since, keys.held("a"))
+    assert wait(client, held, "b") == b"second"
+    assert wait(client, held, "c") is None
+    assert in_hand(client, keys) == 1
 
 
-def test_the_words_of_the_command_are_those_that_take(client: redis.Redis, keys: Keys) -> None:
-    held = Held(client, keys, patience_s=PATIENCE_S)
-    words = held.join()
-    put(client, keys, b"one")
-    assert client.execute_command(*words, 1) == b"one"
-    assert held.claim() is not None
-    assert client.execute_command(*words, 0.01) is None
-
-
-def test_what_was_taken_and_not_claimed_comes_again_when_its_consumer_has_died(
-    client: redis.Redis, keys: Keys, consumer: Callable[[], Held]
+def test_several_are_taken_in_one_step_and_what_is_finished_is_forgotten_in_it(
+    client: redis.Redis, keys: Keys, worker: Callable[[], Held]
 ) -> None:
-    put(client, keys, b"one", b"two")
-    dead, living = consumer(), consumer()
-    move(client, keys, dead)
-    living.sweep(())
-    assert client.lrange(keys.queue, 0, -1) == [b"two"]
-    time.sleep(0.4)
-    living.sweep(())
-    # It is the next, as it was the oldest
-    assert client.lrange(keys.queue, 0, -1) == [b"two", b"one"]
-    assert client.smembers(keys.consumers) == {living.consumer.encode()}
-    # and whoever was only slow finds that it is somebody else's
-    assert dead.claim() is None
+    put(client, keys, *(b"%d" % number for number in range(5)))
+    held = worker()
+    assert take(client, held, "a", "b", "c") == [b"0", b"1", b"2"]
+    held.done("b")
+    assert take(client, held, "d", "e", "f") == [b"3", b"4"]
+    assert everything(client, keys) == [b"0", b"2", b"3", b"4"]
+    assert set(client.zrange(keys.held_since, 0, -1)) == {b"a", b"c", b"d", b"e"}
 
 
-def test_what_is_held_comes_again_after_a_while_unless_it_is_worked_at(
-    client: redis.Redis, keys: Keys, consumer: Callable[[], Held]
+def test_what_nobody_works_at_comes_again_and_is_the_next(
+    client: redis.Redis, keys: Keys, worker: Callable[[], Held]
 ) -> None:
-    put(client, keys, b"left", b"worked at")
-    dead, living = consumer(), consumer()
-    move(client, keys, dead)
-    dead.claim()
-    move(client, keys, living)
-    tag = living.claim()
+    # Given a worker that died with one that it waited for and one that it took, beside a living one
+    put(client, keys, b"waited for", b"taken", b"worked at", b"new")
+    dead, living = worker(), worker()
+    wait(client, dead, "a")
+    take(client, dead, "b")
+    take(client, living, "c")
     for _ in range(4):
         time.sleep(0.15)
-        living.sweep([str(tag)])
-    assert client.lrange(keys.queue, 0, -1) == [b"left"]
-    assert client.hvals(keys.held) == [b"worked at"]
+        living.sweep(["c"])
+    assert client.lrange(keys.queue, 0, -1)[0] == b"new"
+    assert set(client.lrange(keys.queue, 1, -1)) == {b"waited for", b"taken"}
+    assert in_hand(client, keys) == 1
+    assert client.lrange(keys.held("c"), 0, -1) == [b"worked at"]
+
+
+def test_a_place_that_nothing_came_into_is_forgotten(
+    client: redis.Redis, keys: Keys, worker: Callable[[], Held]
+) -> None:
+    dead, living = worker(), worker()
+    wait(client, dead, "a")
+    time.sleep(PATIENCE_S + 0.1)
+    living.sweep(())
+    assert not client.exists(keys.held_since, keys.queue)
 
 
 def test_messages_given_back_are_the_next_in_their_order(
-    client: redis.Redis, keys: Keys, consumer: Callable[[], Held]
+    client: redis.Redis, keys: Keys, worker: Callable[[], Held]
 ) -> None:
     put(client, keys, b"one", b"two", b"three")
-    held = consumer()
-    tags = []
-    for _ in range(2):
-        move(client, keys, held)
-        tags.append(str(held.claim()))
-    held.give_back(tags)
-    held.give_back(tags)
+    held = worker()
+    take(client, held, "a", "b")
+    held.give_back(["a", "b"])
+    held.give_back(["a", "b"])
     assert client.lrange(keys.queue, 0, -1) == [b"three", b"two", b"one"]
-
-
-def test_whoever_leaves_gives_back_at_once(
-    client: redis.Redis, keys: Keys, consumer: Callable[[], Held]
-) -> None:
-    put(client, keys, b"one")
-    held = consumer()
-    move(client, keys, held)
-    held.leave()
-    assert client.lrange(keys.queue, 0, -1) == [b"one"]
-    assert not client.exists(keys.consumers)
-
-
-def test_a_connection_that_was_lost_is_another_consumer(
-    client: redis.Redis, keys: Keys, consumer: Callable[[], Held]
-) -> None:
-    put(client, keys, b"one")
-    held = consumer()
-    first = held.consumer
-    move(client, keys, held)
-    held.join()
-    assert held.consumer != first
-    assert held.claim() is None
-    time.sleep(0.4)
-    held.sweep(())
-    assert client.lrange(keys.queue, 0, -1) == [b"one"]
+    assert not client.exists(keys.held_since)
 
 
 def test_a_message_that_always_dies_with_its_worker_is_set_aside(
-    client: redis.Redis, keys: Keys, consumer: Callable[[], Held], monkeypatch: pytest.MonkeyPatch
+    client: redis.Redis, keys: Keys
 ) -> None:
     put(client, keys, b"deadly")
-    living = Held(client, keys, patience_s=0.0)
-    for _ in range(MOST_DEATHS):
+    held = Held(client, keys, patience_s=0.0)
+    held.load()
+    for number in range(MOST_DEATHS):
         assert client.llen(keys.queue) == 1
-        living.take()
+        take(client, held, str(number))
         time.sleep(0.002)
-        living.sweep(())
-    assert client.llen(keys.queue) == 0
+        held.sweep(())
+    assert everything(client, keys) == []
     (one,) = rejected(client, keys)
     assert (one.kind, one.message) == ("queued", b"deadly")
     assert "10 times" in one.reason
 
 
 def test_a_full_redis_still_gives_its_messages(
-    client: redis.Redis, keys: Keys, consumer: Callable[[], Held]
+    client: redis.Redis, keys: Keys, worker: Callable[[], Held]
 ) -> None:
     # Given a Redis that takes nothing more
     put(client, keys, b"x" * 100_000)
-    held = consumer()
+    held = worker()
     before = client.config_get("maxmemory")["maxmemory"]
     client.config_set("maxmemory", 1)
     try:
         with pytest.raises(redis.exceptions.OutOfMemoryError):
-            move(client, keys, held)
+            wait(client, held, "a")
         assert client.llen(keys.queue) == 1
 
         # I expect the message to be taken, renewed, and given back all the same
-        found = held.take()
-        assert found is not None and found[1] == b"x" * 100_000
-        assert client.hlen(keys.held) == 1
-        held.sweep([found[0]])
-        held.give_back([found[0]])
+        assert take(client, held, "b") == [b"x" * 100_000]
+        assert in_hand(client, keys) == 1
+        held.sweep(["b"])
+        held.give_back(["b"])
         assert client.llen(keys.queue) == 1
     finally:
         client.config_set("maxmemory", before)
