@@ -37,7 +37,7 @@ def problems(site: Site) -> list[str | None]:
 
 def is_off_the_queue(site: Site) -> bool:
     """No connection waits for messages, and nobody holds one."""
-    waiting = [one for one in site.client.client_list() if one["cmd"] == "brpop"]
+    waiting = [one for one in site.client.client_list() if one["cmd"] == "blmove"]
     return not waiting and not in_hand(site.client, site.keys)
 
 

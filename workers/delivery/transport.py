@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from queue import Empty
 from typing import Any
@@ -175,6 +176,13 @@ class Channel(stock.Channel):
             return
         message["properties"]["delivery_tag"] = tag
         self.connection._deliver(message, self.active_queues[0])
+
+    def close(self) -> None:
+        held = self.__dict__.get("held")
+        super().close()
+        if held is not None:
+            with suppress(redis.RedisError):  # what is finished then comes again, and changes nothing
+                held.flush()
 
     def _restore(self, message: Any, leftmost: bool = False) -> None:
         self.held.give_back([message.delivery_tag])
