@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 
 from benchmarks import stand_in
 from facetrail.broker import celery_app
@@ -181,6 +182,13 @@ class LoadSite:
     def events(self) -> list[MatchEvent]:
         entries = self.client.xrange(self.keys.events)
         return [parse(fields[b"event"], sequence.decode()) for sequence, fields in entries]
+
+    def restart_redis(self) -> None:
+        """Kills it, as a machine that fails does, and starts it again with what is on disk."""
+        process = psutil.Process(self.redis.pid)
+        process.kill()
+        process.wait()
+        self.redis.start()
 
     def end_workers(self) -> None:
         for worker in self.workers:

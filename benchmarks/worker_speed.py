@@ -11,6 +11,7 @@ What is said of every track is compared with what is so.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import simplejpeg
 
 from benchmarks import stand_in
 from benchmarks.load_site import LoadSite, Tracks, marked_pictures, wrong
@@ -44,6 +46,13 @@ def rate(site: LoadSite, chips: int, within_s: float) -> float:
     return (last - first) / (ended - began)
 
 
+def settle(site: LoadSite) -> None:
+    """Until what was sent is on disk: writing it is not the worker's work."""
+    while site.client.info("persistence")["aof_rewrite_in_progress"]:
+        time.sleep(0.2)
+    os.sync()
+
+
 def queue_alone(folder: Path, chips: Path, count: int) -> None:
     print("| chips in a message | faces/s | of tracks, wrong |\n|---|---|---|")
     for per_message in (16, 4, 1):
@@ -54,6 +63,7 @@ def queue_alone(folder: Path, chips: Path, count: int) -> None:
             tracks.per_message = per_message
             share = count if per_message > 1 else count // 4
             site.send(tracks.messages(share))
+            settle(site)
             site.start_worker("benchmarks.stand_in", FACETRAIL_CHIP_TTL_S="3600")
             found = rate(site, tracks.sent, 600)
             report(site, tracks, f"| {per_message} | {found:.0f} |")
@@ -83,8 +93,7 @@ def alone(settings: Settings, pictures: Sequence[np.ndarray], seconds: float) ->
 
 
 def with_encoder(settings: Settings, folder: Path, chips: Path, seconds: float) -> None:
-    paths = sorted(chips.rglob("*.jpg"))
-    pictures = [stand_in.read(path) for path in paths[:: max(1, len(paths) // 600)]]
+    pictures = chosen_pictures(chips)
     site = LoadSite(folder)
     try:
         tracks = enrolled(site, settings, pictures)
@@ -95,7 +104,13 @@ def with_encoder(settings: Settings, folder: Path, chips: Path, seconds: float) 
             site.client.delete(site.keys.counters)
             already = tracks.sent
             site.send(tracks.messages(round(before * seconds)))
-            site.start_worker("workers", FACETRAIL_CHIP_TTL_S="3600")
+            settle(site)
+            site.start_worker(
+                "workers",
+                FACETRAIL_CHIP_TTL_S="3600",
+                FACETRAIL_ENCODER=str(settings.encoder),
+                FACETRAIL_ENCODER_PRECISION=settings.encoder_precision,
+            )
             found = rate(site, tracks.sent - already, 40 * seconds)
             site.end_workers()
             after = alone(settings, pictures, seconds / 2)
@@ -105,6 +120,13 @@ def with_encoder(settings: Settings, folder: Path, chips: Path, seconds: float) 
         print(f"\nmedian {statistics.median(ratios):.2f}")
     finally:
         site.close()
+
+
+def chosen_pictures(chips: Path) -> list[np.ndarray]:
+    """Some hundred chips, as workers see them."""
+    paths = sorted(chips.rglob("*.jpg"))
+    some = [stand_in.read(path) for path in paths[:: max(1, len(paths) // 600)]]
+    return [simplejpeg.decode_jpeg(stand_in.jpeg_of(one)) for one in some]
 
 
 def enrolled(site: LoadSite, settings: Settings, pictures: Sequence[np.ndarray]) -> Tracks:

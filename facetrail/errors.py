@@ -13,6 +13,7 @@ Every error this project raises on purpose.
     - EncoderMismatch    the gallery belongs to another encoder
     - NoSuchPerson       nobody of that name is enrolled
     - BadExport          a file of exported people can't be read, or not be trusted
+  + NoSuchMessage        no message of that id was set aside
   + RedisAway            no answer from Redis; commands end, roles wait
   + WorkerStops          a worker ends; what it has not begun is another one's
   + RoleDied             a process of `facetrail up` ended by itself
@@ -84,6 +85,10 @@ class NoSuchPerson(GalleryError):
 
 class BadExport(GalleryError):
     """A file of exported people is none, cut short, altered, or newer than this program."""
+
+
+class NoSuchMessage(FacetrailError):
+    """No message of that id was set aside."""
 
 
 class RedisAway(FacetrailError):

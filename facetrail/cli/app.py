@@ -14,6 +14,7 @@ from facetrail.cli.command import Json, settings_of_this_command
 from facetrail.cli.evaluate import evaluate
 from facetrail.cli.people_app import people
 from facetrail.cli.unknowns_app import Since, unknowns
+from facetrail.cli.workers_app import rejected, workers
 from facetrail.errors import FacetrailError
 from training.plan import BatchSize, Mining, Plan
 
@@ -28,6 +29,8 @@ app = typer.Typer(
 app.add_typer(cameras, name="cameras")
 app.add_typer(people, name="people")
 app.add_typer(unknowns, name="unknowns")
+app.add_typer(workers, name="workers")
+app.add_typer(rejected, name="rejected")
 app.add_typer(evaluate, name="evaluate")
 models = typer.Typer(
     help="Encoders and detectors.", epilog="Example: facetrail models list", no_args_is_help=True

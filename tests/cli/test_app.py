@@ -23,13 +23,15 @@ PHOTO = Photo(
     encoding=np.eye(128, dtype="<f4")[0].tobytes(),
     chip=b"",
 )
-GROUPS = ("cameras", "people", "unknowns", "models", "evaluate")
+GROUPS = ("cameras", "people", "unknowns", "models", "evaluate", "workers", "rejected")
 COMMANDS = ["", "up", "ingest", "worker", "enroll", "watch", "identify", "verify", "calibrate"]
 COMMANDS += ["train", "people", "people list", "people remove", "models", "models list"]
 COMMANDS += ["models fetch", "evaluate", "evaluate lfw", "evaluate identification"]
 COMMANDS += ["people show", "people status", "people rename", "people set", "people merge"]
 COMMANDS += ["people split", "people not", "people re-encode", "people export", "people import"]
 COMMANDS += ["cameras", "cameras list", "cameras test", "cameras preview"]
+COMMANDS += ["workers", "workers list", "rejected", "rejected list", "rejected retry"]
+COMMANDS += ["rejected purge"]
 COMMANDS += ["find", "trail", "unknowns", "unknowns list", "unknowns name"]
 
 

@@ -122,8 +122,14 @@ def test_messages_that_celery_itself_refuses_do_no_harm(
     raw = json.dumps(envelope | {"content-encoding": "binary", "properties": properties})
     worker.client.lpush(worker.keys.queue, raw)
 
+    # and entries that are no messages of anybody's
+    before = worker.client.xlen(worker.keys.rejected)
+    for entry in (b"", b"garbage", b"[]", b"\xff" * 1000, b"{}"):
+        worker.client.lpush(worker.keys.queue, entry)
+
     # I expect the next to be served, and none of these to come again and again
     assert len(show(worker, faces["Grace"], wait_for)) == 2
+    wait_for(lambda: worker.client.xlen(worker.keys.rejected) >= before + 5)
     wait_for(lambda: not in_hand(worker.client, worker.keys))
 
 

@@ -181,7 +181,9 @@ class Channel(stock.Channel):
         held = self.__dict__.get("held")
         super().close()
         if held is not None:
-            with suppress(redis.RedisError):  # what is finished then comes again, and changes nothing
+            with suppress(
+                redis.RedisError
+            ):  # what is finished then comes again, and changes nothing
                 held.flush()
 
     def _restore(self, message: Any, leftmost: bool = False) -> None:
