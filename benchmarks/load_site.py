@@ -179,6 +179,12 @@ class LoadSite:
         """What became of chips."""
         return {name: count for name, count in self.counters().items() if name != "rejected"}
 
+    def wait_until_quiet(self, within_s: float = 30.0) -> None:
+        """Until every vote is closed."""
+        deadline = time.monotonic() + within_s
+        while self.client.zcard(self.keys.open_tracks) and time.monotonic() < deadline:
+            time.sleep(0.1)
+
     def events(self) -> list[MatchEvent]:
         entries = self.client.xrange(self.keys.events)
         return [parse(fields[b"event"], sequence.decode()) for sequence, fields in entries]

@@ -34,16 +34,17 @@ BATCH = 32
 EDGE = 0.15
 
 
-def rate(site: LoadSite, chips: int, within_s: float) -> float:
-    """Faces a second, from the counts while they go up."""
+def rate(site: LoadSite, chips: int, within_s: float, *, first: int = 0) -> float:
+    """Faces a second, from the counts while they go up. first: those counted before."""
     seen: list[tuple[float, int]] = []
     deadline = time.monotonic() + within_s
     while not seen or seen[-1][1] < chips:
         seen.append((time.monotonic(), sum(site.outcomes().values())))
         site.look(deadline)
-    middle = [(at, n) for at, n in seen if EDGE * chips <= n <= (1 - EDGE) * chips]
-    (began, first), (ended, last) = middle[0], middle[-1]
-    return (last - first) / (ended - began)
+    edge = EDGE * (chips - first)
+    middle = [(at, n) for at, n in seen if first + edge <= n <= chips - edge]
+    (began, before), (ended, after) = middle[0], middle[-1]
+    return (after - before) / (ended - began)
 
 
 def settle(site: LoadSite) -> None:
