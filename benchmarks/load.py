@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import numpy as np
 import psutil
 import redis
 from kombu.exceptions import OperationalError
@@ -33,6 +34,7 @@ from kombu.exceptions import OperationalError
 from benchmarks.load_site import LoadSite, Tracks, marked_pictures, wrong
 from benchmarks.worker_speed import chosen_pictures, enrolled
 from facetrail import log
+from facetrail.events import parse
 from facetrail.settings import read_settings
 from facetrail.worker_status import statuses
 
@@ -42,7 +44,8 @@ SAMPLE_S = 1.0
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run gave. delays: the largest mean of a second that a worker told, in seconds.
+    """What a run gave. longest_delay_s: the largest mean of a second that a worker told. heard:
+    from the capture of the chip that confirms a person until a subscriber hears of their entering.
 
     memory_mb: of the first worker, after a tenth of the chips and at the end.
     """
@@ -55,6 +58,8 @@ class Outcome:
     wrong: int = 0
     twice: int = 0
     longest_delay_s: float = 0.0
+    heard_p50_ms: float | None = None
+    heard_p95_ms: float | None = None
     kills: int = 0
     redis_restarts: int = 0
     memory_mb: tuple[float, float] = (0.0, 0.0)
@@ -82,6 +87,8 @@ class Load:
         chips = round(given.rate * given.seconds)
         send = threading.Thread(target=self._send, args=(chips,))
         look = threading.Thread(target=self._look)
+        listen = threading.Thread(target=self._listen)
+        listen.start()
         began = time.monotonic()
         send.start()
         look.start()
@@ -92,6 +99,7 @@ class Load:
         out.seconds = time.monotonic() - began
         self._over.set()
         look.join()
+        listen.join()
         self._judge()
         return out
 
@@ -151,6 +159,24 @@ class Load:
             if not out.memory_mb[0] and done > self._given.rate * self._given.seconds / 10:
                 out.memory_mb = (rss, rss)
             out.memory_mb = (out.memory_mb[0], rss)
+
+    def _listen(self) -> None:
+        site, heard = self._site, self._site.client.pubsub()
+        heard.psubscribe(f"{site.keys.events}:*")
+        delays = []
+        while not self._over.is_set():
+            try:
+                message = heard.get_message(ignore_subscribe_messages=True, timeout=0.5)
+            except redis.RedisError:
+                continue
+            event = parse(message["data"], "") if message else None
+            if event is not None and event.type == "person_enter":
+                key = (event.camera, event.stream_epoch or 0, event.track or 0)
+                if (captured_at := self._tracks.confirming.get(key)) is not None:
+                    delays.append((time.time_ns() - captured_at) / 1e6)
+        if delays:
+            p50, p95 = np.percentile(delays, [50, 95])
+            self.outcome.heard_p50_ms, self.outcome.heard_p95_ms = float(p50), float(p95)
 
     def _wait(self, within_s: float) -> None:
         """Until every chip is accounted for and every vote closed, or nothing changes any more."""

@@ -31,6 +31,8 @@ from index.photo import Photo
 STRANGERS = 5
 #: Chips of a track: enough for a name, and for none.
 CHIPS = 8
+#: Of those, so many have a person confirmed, as `FACETRAIL_CONFIRM_CHIPS` is by itself.
+CONFIRM = 3
 CAMERAS = 16
 #: How the truth is told: an id as `Keys.vote` has it to a person, or None.
 Truth = dict[tuple[str, int, int], str | None]
@@ -48,6 +50,8 @@ class Tracks:
     per_message: int
     seed: int = 0
     truth: Truth = field(default_factory=dict)
+    #: When the chip was captured that has a person confirmed, in nanoseconds.
+    confirming: dict[tuple[str, int, int], int] = field(default_factory=dict)
     sent: int = 0
     _epoch: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
     _made: int = 0
@@ -81,13 +85,16 @@ class Tracks:
         return f"camera-{track % CAMERAS}"
 
     def _chip(self, track: int, number: int, jpeg: bytes) -> FaceChip:
+        now = time.time_ns()
+        if number == CONFIRM:
+            self.confirming[self._camera(track), self._epoch, track] = now
         return FaceChip(
             chip_id=f"{track}-{number}",
             camera=self._camera(track),
             stream_epoch=self._epoch,
             track=track,
             number=number,
-            captured_at=time.time_ns(),
+            captured_at=now,
             box=(160.0, 90.0, 80.0, 90.0),
             frame_size=(640, 360),
             landmarks=((180, 120), (220, 120), (200, 140), (185, 160), (215, 160)),

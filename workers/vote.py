@@ -68,9 +68,8 @@ class Votes:
         patience = redelivery_s * 1000 + PATIENCE_MS
         self._orphan_ms = max(ORPHAN_S * 1000, patience)
         self._silent_ms = max(SILENT_S * 1000, patience)
-        self._script = client.register_script(_VOTE)
         self._stuck: set[bytes] = set()  # tracks that could not be closed when last tried
-        self._always = {
+        always = {
             "published": keys.published(""),
             "history": history,
             "remember": REMEMBERED_S,
@@ -83,6 +82,8 @@ class Votes:
             "grace": GRACE_MS,
             "patience": patience,
         }
+        # Part of the script, so that it need not be sent and read with each call.
+        self._script = client.register_script(f"local ALWAYS = {lua(always)}\n{_VOTE}")
 
     def count(
         self, chips: Sequence[FaceChip], judgements: Sequence[Judgement], context: Context
@@ -206,7 +207,6 @@ class Votes:
         packed = {
             **call.arguments,
             **call.found,
-            **self._always,
             "track": track,
             "published_at": iso(time.time_ns()),
             "channel": self._keys.channel(_camera_of(track)),
@@ -224,6 +224,17 @@ class Votes:
             client=client,
         )
         return answer
+
+
+def lua(value: object) -> str:
+    """A value in Lua's words: a table of names, a text, a number or a truth."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"[{lua(name)}] = {lua(own)}" for name, own in value.items()) + "}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    return '"' + "".join(f"\\{byte:03d}" for byte in str(value).encode()) + '"'
 
 
 def _camera_of(track: str) -> str:

@@ -2,17 +2,18 @@
 -- `publish` of facetrail/publish.lua and facetrail/sightings.lua stand before this text.
 --
 -- KEYS: vote, counted, open, closing, events, counters.
--- ARGV[1]: msgpack of a call. Always: op, track, published_at, channel, published (start
---   of the key that remembers an event), history, remember, keys (of facetrail/sightings.lua),
+-- ALWAYS, which stands before this text, is what holds for every call: published (start of the
+--   key that remembers an event), history, remember, keys (of facetrail/sightings.lua),
 --   person_ttl and unknown_ttl (seconds that pictures and sightings are kept; 0: none are),
---   pictures (whether any are), confirm, unknown. Times are Redis's own: workers on many hosts
---   need not agree.
+--   pictures (whether any are), confirm, unknown, grace and patience (ms).
+-- ARGV[1]: msgpack of a call. Always: op, track, published_at, channel. Times are Redis's own:
+--   workers on many hosts need not agree.
 -- op 'chip': number, person ('' for nobody), named (JSON of the person, or null), weight,
 --   captured_at, facts (JSON object of what the event says of the face), runner_up (JSON of the
 --   second nearest, or null), shot (JSON object of what a sighting says of the face), ignored.
 --   ARGV[2]: the snapshot. ARGV[3]: the encoding. cmsgpack knows no bytes.
 -- op 'skip': number, of a chip that says nothing; reason.
--- op 'end': sent, ended_at, grace and patience (ms).
+-- op 'end': sent, ended_at.
 -- op 'due': closes the vote if its time is up.
 -- op 'orphan': silent (ms); ends the appearance if nothing was heard of the track for so long.
 -- A call made again for a stranger, since the answer was one: is_new, stranger (an id, '' for one
@@ -36,7 +37,7 @@ local SHOWN = {'best', 'facts', 'captured', 'runner_up', 'shot', 'encoding'}
 local KEPT_S = 3600      -- a vote nobody adds to
 local CLOSED_S = 600     -- a closed one, so that late chips are known as late
 local IMPROVES = 1.25    -- a best shot this much better is worth an update
-local call = cmsgpack.unpack(ARGV[1])
+local call = setmetatable(cmsgpack.unpack(ARGV[1]), {__index = ALWAYS})
 local key, counted, open, closing, events, counters = unpack(KEYS)
 local keys = call.keys
 local clock = redis.call('TIME')
