@@ -15,6 +15,7 @@ Every error this project raises on purpose.
     - BadExport          a file of exported people can't be read, or not be trusted
   + NoSuchMessage        no message of that id was set aside
   + RedisAway            no answer from Redis; commands end, roles wait
+  + TooLate              a chip would be older than its time to live once it is encoded
   + WorkerStops          a worker ends; what it has not begun is another one's
   + RoleDied             a process of `facetrail up` ended by itself
 """
@@ -93,6 +94,10 @@ class NoSuchMessage(FacetrailError):
 
 class RedisAway(FacetrailError):
     """Redis does not answer."""
+
+
+class TooLate(FacetrailError):
+    """What was asked for would be older than it may be."""
 
 
 class WorkerStops(FacetrailError):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from facetrail.errors import WorkerStops
+from facetrail.errors import TooLate, WorkerStops
 from facetrail.wire import Chips, Encodings
 
 #: A batch that runs for so long never ends: a device hangs.
@@ -28,9 +28,13 @@ Encode = Callable[[Chips], Encodings]
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """Chips of one message. taken: how many went into batches. parts: what came of those."""
+    """Chips of one message. taken: how many went into batches. parts: what came of those.
+
+    until: when they must be encoded, in nanoseconds since the epoch.
+    """
 
     chips: Chips
+    until: float = float("inf")
     promise: Future[Encodings] = field(default_factory=Future)
     taken: int = 0
     parts: list[Encodings] = field(default_factory=list)
@@ -81,14 +85,15 @@ class Batcher:
         self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
         self._thread.start()
 
-    def submit(self, chips: Chips) -> Future[Encodings]:
+    def submit(self, chips: Chips, *, until: float = float("inf")) -> Future[Encodings]:
         """Uint8 `(n, 112, 112, 3)` to a promise of float32 `(n, 128)`, in the same order.
 
         What `encode` raises is raised by `result()` of each request of that batch; `result()` of
         what waits when the batcher gives up raises WorkerStops, and so does a request after that
-        or after `close`, so that nobody waits for what never comes.
+        or after `close`, so that nobody waits for what never comes. It raises TooLate where they
+        are not likely to be encoded `until` a time, in nanoseconds since the epoch.
         """
-        request = Request(chips)
+        request = Request(chips, until)
         if not len(chips):
             request.promise.set_result(np.empty((0, 128), np.float32))
             return request.promise
@@ -153,6 +158,9 @@ class Batcher:
         room, deadline = self.size, None
         wait_s = self._wait_s if self._begun is None else 0.0  # the rest of one has waited
         while room and (request := self._following(deadline)) is not None:
+            if self._is_late(request):
+                request.fail(TooLate("the chips waited for too long"))
+                continue
             part = request.take(room)
             batch.append((request, part))
             room -= len(part)
@@ -160,6 +168,11 @@ class Batcher:
                 self._begun = request
             deadline = deadline or time.monotonic() + wait_s
         return batch or None
+
+    def _is_late(self, request: Request) -> bool:
+        """Whether it is not begun and would end too late, if this batch takes as long as most."""
+        usual_s = self.fill.busy_s / self.fill.batches if self.fill.batches else 0.0
+        return not request.taken and time.time_ns() + usual_s * 1e9 > request.until
 
     def _following(self, deadline: float | None) -> Request | None:
         """The request that comes next; None if none does in time, or ever."""

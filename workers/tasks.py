@@ -14,7 +14,7 @@ import structlog
 from celery import Celery
 from celery.exceptions import Reject
 
-from facetrail.errors import BadMessage, BadPicture, EncoderMismatch, WorkerStops
+from facetrail.errors import BadMessage, BadPicture, EncoderMismatch, TooLate, WorkerStops
 from facetrail.store import Keys
 from facetrail.wire import CHIP_SHAPE, TASK, Chips, Encoder, Encodings, FaceChip, Message
 from index.replica import Replica
@@ -29,6 +29,8 @@ from workers.vote import Votes
 
 #: How far the clock of a camera's host may be ahead of a worker's.
 FUTURE_NS = 600 * 10**9
+#: Chips so near in time are too late together.
+LATE_TOGETHER_NS = 500 * 10**6
 NONE: Encodings = np.empty((0, 128), np.float32)
 
 log = structlog.get_logger(__name__)
@@ -62,9 +64,11 @@ class Service:
             return
         for one in unreadable:
             self.set_aside(one.reason, one.data)
-        chips, pictures, skipped = self._usable(message.chips)
-        others = [*skipped, *(end_call(ended) for ended in message.ends)]
-        self._counted(chips, pictures, others).result()
+        chips, pictures, others = self._usable(message.chips)
+        others += [end_call(ended) for ended in message.ends]
+        done: Future[None] = Future()
+        self._count(chips, pictures, others, done)
+        done.result()
 
     def close_votes(self) -> None:
         """Those whose time is up; left to others while the gallery is another encoder's."""
@@ -76,29 +80,47 @@ class Service:
         self.batcher.close()
         self.teller.close()
 
-    def _counted(
-        self, chips: Sequence[FaceChip], pictures: Chips, others: Sequence[Call]
-    ) -> Future[None]:
-        """Encodes the chips and counts them: what ends then."""
+    def _count(
+        self, chips: Sequence[FaceChip], pictures: Chips, others: list[Call], done: Future[None]
+    ) -> None:
+        """Encodes the chips and counts them; `done` ends then."""
         if not chips:
-            work = Work((), NONE, others)
-            self.teller.count(work)
-            return work.done
-        done: Future[None] = Future()
+            self.teller.count(Work((), NONE, others, done))
+            return
 
         def count(encoded: Future[Encodings]) -> None:  # on the batcher's thread
-            if error := encoded.exception():
-                done.set_exception(error)
-            else:
+            try:
                 self.teller.count(Work(chips, encoded.result(), others, done))
+            except TooLate:
+                self._count_the_rest(chips, pictures, others, done)
+            except Exception as error:  # told to the one who waits
+                done.set_exception(error)
 
-        self.batcher.submit(pictures).add_done_callback(count)
-        return done
+        until = min(chip.captured_at for chip in chips) + self._ttl_ns
+        self.batcher.submit(pictures, until=until).add_done_callback(count)
+
+    def _count_the_rest(
+        self, chips: Sequence[FaceChip], pictures: Chips, others: list[Call], done: Future[None]
+    ) -> None:
+        """Without the oldest chip and those of its time, which waited for the batcher too long."""
+        late = min(chip.captured_at for chip in chips) + LATE_TOGETHER_NS
+        left = [place for place, chip in enumerate(chips) if chip.captured_at > late]
+        old = [chip for chip in chips if chip.captured_at <= late]
+        self._tell_expired(old)
+        others = [*(skip_call(chip, "expired") for chip in old), *others]
+        try:
+            self._count([chips[place] for place in left], pictures[left], others, done)
+        except Exception as error:  # told to the one who waits
+            done.set_exception(error)
+
+    @property
+    def _ttl_ns(self) -> int:
+        return int(self.chip_ttl_s * 1e9)
 
     def _usable(self, chips: Sequence[FaceChip]) -> tuple[list[FaceChip], Chips, list[Call]]:
         """Chips to look at and their pictures; and what is to be said of the others."""
         now = time.time_ns()
-        oldest, newest = now - int(self.chip_ttl_s * 1e9), now + FUTURE_NS
+        oldest, newest = now - self._ttl_ns, now + FUTURE_NS
         good: list[FaceChip] = []
         skipped: list[Call] = []
         pictures = np.empty((len(chips), *CHIP_SHAPE), np.uint8)
@@ -106,7 +128,6 @@ class Service:
             try:
                 if chip.captured_at < oldest:
                     skipped.append(skip_call(chip, "expired"))
-                    self.measures.dropped("expired")
                     continue
                 if chip.captured_at > newest:
                     raise BadMessage(f"chip {chip.chip_id}: expected a time that has been")
@@ -116,12 +137,16 @@ class Service:
                 self.set_aside(str(error), bytes(Message(items=(chip,))))
                 skipped.append(skip_call(chip, "unusable"))
                 self.measures.dropped("unusable")
-        old = [chip for chip in chips if chip.captured_at < oldest]
-        if old:
-            # Where it happens to all, the hosts' clocks may be why.
-            age_s = round((now - old[0].captured_at) / 1e9)
-            log.warning("chips too old, skipped", camera=old[0].camera, age_s=age_s, chips=len(old))
+        self._tell_expired([chip for chip in chips if chip.captured_at < oldest])
         return good, pictures[: len(good)], skipped
+
+    def _tell_expired(self, chips: Sequence[FaceChip]) -> None:
+        if not chips:
+            return
+        self.measures.dropped("expired", len(chips))
+        # Where it happens to all, the hosts' clocks may be why.
+        age_s = round((time.time_ns() - chips[0].captured_at) / 1e9)
+        log.warning("chips too old, skipped", camera=chips[0].camera, age_s=age_s, chips=len(chips))
 
     def set_aside(self, reason: str, data: object) -> None:
         """Keeps what can't be used, with the reason."""

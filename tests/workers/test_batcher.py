@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facetrail.errors import WorkerStops
+from facetrail.errors import TooLate, WorkerStops
 from facetrail.wire import Chips, Encodings
 from workers.batcher import Batcher
 
@@ -246,3 +246,21 @@ def test_a_failed_batch_fails_the_whole_of_a_request_that_was_cut(
     with pytest.raises(ValueError, match="devil"):
         devil.result(LONG_S)
     assert good.result(LONG_S)[0, 0] == 7
+
+
+def test_what_would_be_encoded_too_late_is_not(batcher_of: BatcherOf, recorder: Recorder) -> None:
+    # Given a batch that runs, and behind it a request that must be over soon and one that need not
+    recorder.gate.clear()
+    batcher = batcher_of(wait_s=0.01)
+    runs = batcher.submit(chips(*range(SIZE)))
+    soon = batcher.submit(chips(1), until=time.time_ns() + 10**8)
+    late = batcher.submit(chips(2), until=time.time_ns() + 10**11)
+    time.sleep(0.2)
+    recorder.gate.set()
+
+    # I expect the first of them to be told, and no place of a batch to be taken by it
+    assert len(runs.result(LONG_S)) == SIZE
+    with pytest.raises(TooLate):
+        soon.result(LONG_S)
+    assert late.result(LONG_S)[0, 0] == 2
+    assert recorder.batches == [SIZE, 1]

@@ -193,6 +193,22 @@ def test_a_message_of_ends_alone_or_of_nothing_is_taken(house: House) -> None:
     assert kinds(house) == ["person_enter", "person_exit"]
 
 
+def test_chips_that_get_too_old_while_they_wait_for_the_encoder_are_skipped(
+    house: House,
+) -> None:
+    # Given a message of a chip that is nearly too old, and four that are not
+    now = time.time_ns()
+    made = [fresh(1, captured_at=now - 29_700 * 10**6), *(fresh(i) for i in range(2, 6))]
+
+    # If the encoder is busy for half a second before its turn
+    house.service.batcher.fill.batches, house.service.batcher.fill.busy_s = 1, 0.5
+    house.take(*made, ended(5))
+
+    # I expect that one to be skipped, the others to be counted, and the track not to wait
+    assert kinds(house) == ["person_enter", "person_exit"]
+    assert house.counters() == {"recognised": 4, "expired": 1}
+
+
 def spoiled(chip: FaceChip, **fields: object) -> msgspec.Raw:
     """A chip with fields that no chip has."""
     plain = msgspec.to_builtins(chip, builtin_types=(bytes,))
