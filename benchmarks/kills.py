@@ -38,7 +38,7 @@ Transport = Literal["kombu", "ours"]
 TRANSPORTS: tuple[Transport, ...] = ("kombu", "ours")
 WORKERS = 4
 PREFETCH = 64
-PATIENCE_S = 2
+PATIENCE_S = 3
 #: Without anything new for so long, what is missing is lost.
 QUIET_S = 20.0
 DONE, AGAIN = "benchmark:done", "benchmark:again"

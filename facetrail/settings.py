@@ -118,7 +118,7 @@ class Settings(BaseSettings):
         30.0, gt=0, description="Chips older than this are skipped and counted, in seconds."
     )
     redelivery_s: int = Field(
-        5, ge=2, description="What a worker that ended had taken comes again after so many seconds."
+        5, ge=3, description="What a worker that ended had taken comes again after so many seconds."
     )
 
     metrics_host: str = Field(

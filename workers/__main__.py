@@ -32,7 +32,7 @@ from index.gallery import Gallery
 from index.replica import Replica
 from index.unfinished import Unfinished
 from workers.app import worker_app
-from workers.batcher import Batcher
+from workers.batcher import HALT_S, Batcher
 from workers.condition import Condition
 from workers.encoders.choice import chosen_encoder, is_here
 from workers.health import HealthServer
@@ -96,6 +96,13 @@ def run(settings: Settings) -> int:
     return status
 
 
+def end_what_hangs() -> None:
+    """A batch that never ends must not keep the process: what it has comes again elsewhere."""
+    timer = threading.Timer(HALT_S, os._exit, [1])
+    timer.daemon = True
+    timer.start()
+
+
 def served(settings: Settings, service: Service, condition: Condition) -> HealthServer | None:
     """What serves health and measures, if that is wanted. Raises BadSettings."""
     if settings.metrics_port is None:
@@ -116,6 +123,7 @@ def told_by_celery(service: Service, condition: Condition) -> Callable[[], None]
         condition.stops.set()
         service.stop.set()  # the tasks no longer wait for a Redis that is away
         service.batcher.give_up()
+        end_what_hangs()
 
     def leave_the_queue() -> None:
         condition.leaves.set()

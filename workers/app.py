@@ -36,6 +36,7 @@ def worker_app(settings: Settings, *, is_working: Callable[[], bool]) -> Celery:
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,
     )
     app.conf.broker_transport_options |= {
         "visibility_timeout": settings.redelivery_s,

@@ -82,6 +82,7 @@ class Batcher:
         self._closed = False
         self._given_up = False
         self._running_since: float | None = None
+        self._usual_s = 0.0  # that a batch takes, of late
         self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
         self._thread.start()
 
@@ -149,7 +150,9 @@ class Batcher:
             self._running_since = None
         self.fill.batches += 1
         self.fill.chips += len(encodings)
-        self.fill.busy_s += time.monotonic() - began
+        took_s = time.monotonic() - began
+        self.fill.busy_s += took_s
+        self._usual_s += 0.2 * (took_s - self._usual_s)
         return encodings
 
     def _next(self) -> list[tuple[Request, Chips]] | None:
@@ -171,8 +174,12 @@ class Batcher:
 
     def _is_late(self, request: Request) -> bool:
         """Whether it is not begun and would end too late, if this batch takes as long as most."""
-        usual_s = self.fill.busy_s / self.fill.batches if self.fill.batches else 0.0
-        return not request.taken and time.time_ns() + usual_s * 1e9 > request.until
+        left_s = (request.until - time.time_ns()) / 1e9
+        if request.taken or left_s > self._usual_s:
+            return False
+        if left_s > 0:
+            self._usual_s /= 2  # so that one long batch does not make all that follow too late
+        return True
 
     def _following(self, deadline: float | None) -> Request | None:
         """The request that comes next; None if none does in time, or ever."""

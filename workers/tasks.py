@@ -103,12 +103,12 @@ class Service:
         self, chips: Sequence[FaceChip], pictures: Chips, others: list[Call], done: Future[None]
     ) -> None:
         """Without the oldest chip and those of its time, which waited for the batcher too long."""
-        late = min(chip.captured_at for chip in chips) + LATE_TOGETHER_NS
-        left = [place for place, chip in enumerate(chips) if chip.captured_at > late]
-        old = [chip for chip in chips if chip.captured_at <= late]
-        self._tell_expired(old)
-        others = [*(skip_call(chip, "expired") for chip in old), *others]
         try:
+            late = min(chip.captured_at for chip in chips) + LATE_TOGETHER_NS
+            left = [place for place, chip in enumerate(chips) if chip.captured_at > late]
+            old = [chip for chip in chips if chip.captured_at <= late]
+            self._tell_expired(old)
+            others = [*(skip_call(chip, "expired") for chip in old), *others]
             self._count([chips[place] for place in left], pictures[left], others, done)
         except Exception as error:  # told to the one who waits
             done.set_exception(error)
@@ -172,4 +172,7 @@ def register(app: Celery, service: Service) -> None:
                 raise Reject(str(error), requeue=True) from error
             # A fault of ours; the message is kept for us, and the worker lives on.
             log.exception("message failed")
-            service.set_aside(f"{type(error).__name__}: {error}", data)
+            try:
+                service.set_aside(f"{type(error).__name__}: {error}", data)
+            except redis.RedisError as away:
+                raise Reject(str(away), requeue=True) from error

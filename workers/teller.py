@@ -13,7 +13,7 @@ import numpy as np
 import redis
 import structlog
 
-from facetrail.errors import EncoderMismatch
+from facetrail.errors import EncoderMismatch, WorkerStops
 from facetrail.wire import Encoder, Encodings, FaceChip
 from index.replica import Replica
 from index.view import View
@@ -74,6 +74,8 @@ class Teller:
         self._stop = stop
         self._name = name
         self._tell_counted = counted
+        self._closing = threading.Lock()
+        self._is_closed = False
         self._works: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._run, name="teller", daemon=True) for _ in range(THREADS)
@@ -84,13 +86,20 @@ class Teller:
     def count(self, work: Work) -> None:
         """Its `done` ends when all of it is counted, or with what kept it from that.
 
-        EncoderMismatch while the gallery is another encoder's; a RedisError.
+        EncoderMismatch while the gallery is another encoder's; a RedisError. WorkerStops once it is
+        closed.
         """
-        self._works.put(work)
+        with self._closing:
+            if not self._is_closed:
+                self._works.put(work)
+                return
+        work.end(WorkerStops("the teller is closed"))
 
     def close(self) -> None:
         """Counts what was given and ends."""
-        self._works.put(None)
+        with self._closing:
+            self._is_closed = True
+            self._works.put(None)
         for thread in self._threads:
             thread.join()
 
@@ -106,9 +115,21 @@ class Teller:
             try:
                 errors = self._counted(works)
             except Exception as fault:  # told to those who wait; the thread must live on
-                errors = [fault] * len(works)
+                errors = self._errors_of_each(works, fault)
             for work, error in zip(works, errors, strict=True):
                 work.end(error)
+
+    def _errors_of_each(self, works: Sequence[Work], fault: Exception) -> list[Exception | None]:
+        """Of a round that failed: one message may be why, and the others none the worse for it."""
+        if len(works) == 1 or isinstance(fault, (redis.RedisError, EncoderMismatch)):
+            return [fault] * len(works)
+        found: list[Exception | None] = []
+        for work in works:
+            try:
+                found += self._counted([work])
+            except Exception as own:
+                found.append(own)
+        return found
 
     def _next(self) -> list[Work]:
         """All that is there, and at least one; nothing after the last."""

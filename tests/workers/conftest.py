@@ -185,7 +185,7 @@ class Site:
             "FACETRAIL_CACHE_DIR": str(self.cache_dir),
             "FACETRAIL_ENCODER": "dlib_resnet",
             "FACETRAIL_THREADS": "1",
-            "FACETRAIL_REDELIVERY_S": "2",
+            "FACETRAIL_REDELIVERY_S": "3",
         }
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "workers"]

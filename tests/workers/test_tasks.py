@@ -201,7 +201,7 @@ def test_chips_that_get_too_old_while_they_wait_for_the_encoder_are_skipped(
     made = [fresh(1, captured_at=now - 29_700 * 10**6), *(fresh(i) for i in range(2, 6))]
 
     # If the encoder is busy for half a second before its turn
-    house.service.batcher.fill.batches, house.service.batcher.fill.busy_s = 1, 0.5
+    house.service.batcher._usual_s = 0.5
     house.take(*made, ended(5))
 
     # I expect that one to be skipped, the others to be counted, and the track not to wait

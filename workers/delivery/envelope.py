@@ -65,24 +65,37 @@ class Afterwards(msgspec.Struct):
     chord: None = None
 
 
+_decoder = msgspec.json.Decoder(Envelope)
 _arguments = msgspec.msgpack.Decoder(tuple[tuple[Any], dict[str, Any], Afterwards])
 
 
 def opened(raw: bytes) -> dict[str, Any]:
-    """The message as kombu takes it, its body decoded. Raises BadMessage for any but ingest's."""
+    """The message as kombu takes it, its body decoded: of what came only that which is known.
+
+    Raises BadMessage for any but ingest's.
+    """
     if len(raw) > MOST_RAW_BYTES:
         raise BadMessage(f"expected at most {MOST_RAW_BYTES} bytes, got {len(raw)}")
     try:
-        message: dict[str, Any] = msgspec.json.decode(raw)
-        envelope = msgspec.convert(message, Envelope)
+        envelope = _decoder.decode(raw)
         body = pybase64.b64decode(envelope.body, validate=True)
         _, named, _ = _arguments.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BadMessage(f"expected a message for {TASK}: {error}") from error
     if named:
         raise BadMessage(f"expected a message for {TASK}: it has named arguments")
-    message["body"], message["properties"]["body_encoding"] = body, None
-    return message
+    sent = envelope.properties.delivery_info
+    return {
+        "body": body,
+        "content-type": envelope.content_type,
+        "content-encoding": "binary",
+        "headers": {"lang": "py", "task": TASK, "id": envelope.headers.id},
+        "properties": {
+            "correlation_id": envelope.headers.id,
+            "delivery_info": {"exchange": sent.exchange, "routing_key": sent.routing_key},
+            "delivery_tag": envelope.properties.delivery_tag,
+        },
+    }
 
 
 def oldest_capture(raw: bytes) -> int | None:

@@ -14,7 +14,7 @@ import redis
 import structlog
 
 from facetrail.store import Keys
-from workers.delivery.rejected import KEPT
+from workers.delivery.rejected import CUT, KEPT, LONGEST
 
 #: A message whose workers ended so often while they held it may be why.
 MOST_DEATHS = 10
@@ -50,20 +50,18 @@ class Held:
 
     def waiting(self, tag: str, timeout_s: float) -> Words:
         """The command that waits for a message and holds it. Answers it, or nothing."""
-        place = self._keys.held("")
-        args = [place, tag, *self._swapped()]
-        self._scripts["await"](keys=[self._keys.held_since], args=args)
-        return ["BLMOVE", self._keys.queue, place + tag, "RIGHT", "LEFT", timeout_s]
+        self.flush()
+        self._scripts["await"](keys=[self._keys.held_since], args=[tag])
+        return ["BLMOVE", self._keys.queue, self._keys.held(tag), "RIGHT", "LEFT", timeout_s]
 
     def taking(self, tags: Sequence[str]) -> Words:
         """The command that takes and holds up to so many in one step, also where Redis is full.
 
         Answers those that there are; each has the tag of its place among the tags.
         """
+        self.flush()
         keys = [self._keys.queue, self._keys.held_since]
-        finished = self._swapped()
-        args = [self._keys.held(""), len(finished), *finished, *tags]
-        return ["EVALSHA", self._scripts["take"].sha, len(keys), *keys, *args]
+        return ["EVALSHA", self._scripts["take"].sha, len(keys), *keys, self._keys.held(""), *tags]
 
     def done(self, tag: str) -> None:
         """The message is finished."""
@@ -71,15 +69,12 @@ class Held:
 
     def flush(self) -> None:
         """Tells Redis of what is finished."""
-        if finished := self._swapped():
+        if finished := list(self._finished):
             with self._client.pipeline() as pipe:
                 pipe.zrem(self._keys.held_since, *finished)
                 pipe.delete(*map(self._keys.held, finished))
                 pipe.execute()
-
-    def _swapped(self) -> list[str]:
-        finished, self._finished = self._finished, []
-        return finished
+            del self._finished[: len(finished)]  # not before Redis knows of them
 
     def give_back(self, tags: Iterable[str]) -> None:
         """They come again, to anybody, in that order."""
@@ -92,10 +87,17 @@ class Held:
     def sweep(self, working_at: Iterable[str]) -> None:
         """Says what is worked at; gives back what nobody works at."""
         self.flush()
-        keys = [self._keys.queue, self._keys.held_since, self._keys.deaths, self._keys.rejected]
+        keys = [
+            self._keys.queue,
+            self._keys.held_since,
+            self._keys.deaths,
+            self._keys.rejected,
+            self._keys.counters,
+        ]
         patience_ms = round(self._patience_s * 1000)
         again, aside = self._scripts["sweep"](
-            keys=keys, args=[self._keys.held(""), patience_ms, MOST_DEATHS, KEPT, *working_at]
+            keys=keys,
+            args=[self._keys.held(""), patience_ms, MOST_DEATHS, KEPT, LONGEST, CUT, *working_at],
         )
         if again or aside:
             log.warning("messages of workers that ended come again", again=again, set_aside=aside)

@@ -24,7 +24,7 @@ from facetrail.errors import BadMessage
 from facetrail.store import Keys
 from workers.away import is_away
 from workers.delivery.envelope import opened
-from workers.delivery.held import Held
+from workers.delivery.held import Held, Words
 from workers.delivery.rejected import set_aside
 
 #: Messages taken in one step.
@@ -41,6 +41,12 @@ def always() -> bool:
 
 def new_tag() -> str:
     return secrets.token_hex(8)
+
+
+def pause(error: redis.ResponseError) -> None:
+    """Redis takes no writes now."""
+    log.warning("Redis gives no message now", error=str(error))
+    time.sleep(PAUSE_S)
 
 
 class QoS(stock.QoS):
@@ -95,6 +101,7 @@ class Channel(stock.Channel):
     #: or those of the messages that were asked for; none while one is waited for.
     _tags: Sequence[str] = ()
     _is_busy = False
+    _is_refused = False
 
     @cached_property
     def held(self) -> Held:
@@ -104,18 +111,25 @@ class Channel(stock.Channel):
     def _brpop_start(self, timeout: float | None = None) -> None:
         """Asks for messages: for all that are wanted where there were some a moment ago."""
         connection = self.client.connection
-        if connection._sock is not self._socket:
-            # What the lost connection may still be given, nobody works at: another place.
-            self._socket, self._awaited = connection._sock, new_tag()
-            self.held.load()
-        if self._is_busy:
-            self._tags = [new_tag() for _ in range(self._wanted())]
-            words = self.held.taking(self._tags)
-        else:
-            self._tags = ()
-            words = self.held.waiting(self._awaited, timeout or self.brpop_timeout)
+        try:
+            if connection._sock is not self._socket:
+                # What the lost connection may still be given, nobody works at: another place.
+                self.held.load()
+                self._socket, self._awaited = connection._sock, new_tag()
+            words = self._words(timeout or self.brpop_timeout)
+        except redis.ResponseError as error:
+            if not is_away(error):
+                raise
+            pause(error)  # the next tick tries again
+            return
         self._in_poll, self._brpop_sent_at = connection, time.monotonic()
         connection.send_command(*words)
+
+    def _words(self, timeout_s: float) -> Words:
+        self._tags = [new_tag() for _ in range(self._wanted())] if self._is_busy else ()
+        if self._tags:
+            return self.held.taking(self._tags)
+        return self.held.waiting(self._awaited, timeout_s)
 
     def _wanted(self) -> int:
         room = self.qos.can_consume_max_estimate()
@@ -130,7 +144,10 @@ class Channel(stock.Channel):
         except redis.ResponseError as error:
             if not is_away(error):
                 raise
-            self._wait(error)
+            # A full Redis gives nothing to who waits, and is not emptied by waiting: to who takes.
+            self._is_busy = self._is_refused = not self._tags
+            if self._tags:
+                pause(error)
             raise Empty from None
         except self.connection_errors:
             self.client.connection.disconnect()
@@ -141,7 +158,10 @@ class Channel(stock.Channel):
         found = self._found(answer)
         self._is_busy = bool(found)
         if not found:
+            if self._is_refused:
+                time.sleep(PAUSE_S)  # full, and with nothing to give
             raise Empty
+        self._is_refused = False
         for tag, raw in found:
             self._hand_over(tag, raw)
         return True
@@ -155,14 +175,6 @@ class Channel(stock.Channel):
         tag, self._awaited = self._awaited, new_tag()
         return [(tag, answer)]
 
-    def _wait(self, error: redis.ResponseError) -> None:
-        """A full Redis gives nothing to who waits, and is not emptied by waiting: to who takes."""
-        if not self._tags:
-            self._is_busy = True
-            return
-        log.warning("Redis gives no message now", error=str(error))
-        time.sleep(PAUSE_S)
-
     def _hand_over(self, tag: str, raw: bytes) -> None:
         if not self.active_queues:  # it came while the worker left
             self.held.give_back([tag])
@@ -170,21 +182,31 @@ class Channel(stock.Channel):
         try:
             message = opened(raw)
         except BadMessage as error:
-            keys = Keys(self.global_keyprefix)
-            set_aside(redis.Redis(connection_pool=self.pool), keys, str(error), raw, kind="queued")
-            self.held.done(tag)
+            self._set_aside(tag, str(error), raw)
             return
         message["properties"]["delivery_tag"] = tag
         self.connection._deliver(message, self.active_queues[0])
 
+    def _set_aside(self, tag: str, reason: str, raw: bytes) -> None:
+        try:
+            client = redis.Redis(connection_pool=self.pool)
+            set_aside(client, Keys(self.global_keyprefix), reason, raw, kind="queued")
+        except redis.ResponseError as error:
+            if not is_away(error):
+                raise
+            pause(error)  # held by nobody, it comes again
+        else:
+            self.held.done(tag)
+
     def close(self) -> None:
         held = self.__dict__.get("held")
-        super().close()
-        if held is not None:
-            with suppress(
-                redis.RedisError
-            ):  # what is finished then comes again, and changes nothing
-                held.flush()
+        try:
+            super().close()
+        finally:
+            if held is not None:
+                # Else what is finished comes again, and changes nothing.
+                with suppress(redis.RedisError):
+                    held.flush()
 
     def _restore(self, message: Any, leftmost: bool = False) -> None:
         self.held.give_back([message.delivery_tag])

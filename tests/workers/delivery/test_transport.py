@@ -77,7 +77,7 @@ def test_work_that_takes_long_is_not_given_to_another(
         tracks = marked_pictures(chips, range(4), range(100, 104))
         for _ in range(2):
             site.start_worker(
-                "benchmarks.stand_in", "--sleep-ms", "12000", FACETRAIL_REDELIVERY_S="2"
+                "benchmarks.stand_in", "--sleep-ms", "12000", FACETRAIL_REDELIVERY_S="3"
             )
         site.wait_until_ready(2)
         messages = tracks.messages(16)
