@@ -23,6 +23,7 @@ from celery.worker import state
 
 from facetrail import log as logging
 from facetrail.errors import FacetrailError
+from facetrail.heaps import few_heaps
 from facetrail.settings import Settings, read_settings
 from facetrail.sightings import expire
 from facetrail.store import Keys, connect, waited_for
@@ -43,6 +44,7 @@ from workers.teller import PAUSE_S, Teller
 from workers.vote import Votes
 
 SWEEP_S = 0.5
+HEAPS = 2
 #: For the status of a worker that ends.
 LAST_WORDS_S = 2.0
 
@@ -51,6 +53,7 @@ log = structlog.get_logger(__name__)
 
 def run(settings: Settings) -> int:
     """Takes chips until SIGTERM or SIGINT; the exit status. Raises FacetrailError."""
+    few_heaps(HEAPS)
     cv2.setNumThreads(1)
     faiss.omp_set_num_threads(1)  # searches are of a batch, and take turns with the encoder
     stop, ended = threading.Event(), threading.Event()
