@@ -119,10 +119,14 @@ class TrackEnded(msgspec.Struct, frozen=True, kw_only=True, tag="track_ended"):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """What one Celery message carries: chips and ends of tracks, in their order."""
+    """What one Celery message carries: chips and ends of tracks, in their order.
+
+    retried: it was set aside, and somebody wants it recognised however old it is.
+    """
 
     schema: Annotated[int, Meta(ge=1)] = SCHEMA
     items: tuple[FaceChip | TrackEnded, ...]
+    retried: bool = False
 
     def __bytes__(self) -> bytes:
         return _encoder.encode(self)

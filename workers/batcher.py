@@ -152,7 +152,8 @@ class Batcher:
         self.fill.chips += len(encodings)
         took_s = time.monotonic() - began
         self.fill.busy_s += took_s
-        self._usual_s += 0.2 * (took_s - self._usual_s)
+        # The longest of late, which fades.
+        self._usual_s = max(took_s, self._usual_s + 0.1 * (took_s - self._usual_s))
         return encodings
 
     def _next(self) -> list[tuple[Request, Chips]] | None:

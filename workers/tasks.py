@@ -29,6 +29,8 @@ from workers.vote import Votes
 
 #: How far the clock of a camera's host may be ahead of a worker's.
 FUTURE_NS = 600 * 10**9
+#: A message that is tried again is never too old.
+FOREVER_NS = 10**19
 #: Chips so near in time are too late together.
 LATE_TOGETHER_NS = 500 * 10**6
 NONE: Encodings = np.empty((0, 128), np.float32)
@@ -64,10 +66,11 @@ class Service:
             return
         for one in unreadable:
             self.set_aside(one.reason, one.data)
-        chips, pictures, others = self._usable(message.chips)
+        ttl_ns = FOREVER_NS if message.retried else int(self.chip_ttl_s * 1e9)
+        chips, pictures, others = self._usable(message.chips, ttl_ns)
         others += [end_call(ended) for ended in message.ends]
         done: Future[None] = Future()
-        self._count(chips, pictures, others, done)
+        self._count(chips, pictures, others, ttl_ns, done)
         done.result()
 
     def close_votes(self) -> None:
@@ -81,7 +84,12 @@ class Service:
         self.teller.close()
 
     def _count(
-        self, chips: Sequence[FaceChip], pictures: Chips, others: list[Call], done: Future[None]
+        self,
+        chips: Sequence[FaceChip],
+        pictures: Chips,
+        others: list[Call],
+        ttl_ns: int,
+        done: Future[None],
     ) -> None:
         """Encodes the chips and counts them; `done` ends then."""
         if not chips:
@@ -92,15 +100,20 @@ class Service:
             try:
                 self.teller.count(Work(chips, encoded.result(), others, done))
             except TooLate:
-                self._count_the_rest(chips, pictures, others, done)
+                self._count_the_rest(chips, pictures, others, ttl_ns, done)
             except Exception as error:  # told to the one who waits
                 done.set_exception(error)
 
-        until = min(chip.captured_at for chip in chips) + self._ttl_ns
+        until = min(chip.captured_at for chip in chips) + ttl_ns
         self.batcher.submit(pictures, until=until).add_done_callback(count)
 
     def _count_the_rest(
-        self, chips: Sequence[FaceChip], pictures: Chips, others: list[Call], done: Future[None]
+        self,
+        chips: Sequence[FaceChip],
+        pictures: Chips,
+        others: list[Call],
+        ttl_ns: int,
+        done: Future[None],
     ) -> None:
         """Without the oldest chip and those of its time, which waited for the batcher too long."""
         try:
@@ -109,18 +122,16 @@ class Service:
             old = [chip for chip in chips if chip.captured_at <= late]
             self._tell_expired(old)
             others = [*(skip_call(chip, "expired") for chip in old), *others]
-            self._count([chips[place] for place in left], pictures[left], others, done)
+            self._count([chips[place] for place in left], pictures[left], others, ttl_ns, done)
         except Exception as error:  # told to the one who waits
             done.set_exception(error)
 
-    @property
-    def _ttl_ns(self) -> int:
-        return int(self.chip_ttl_s * 1e9)
-
-    def _usable(self, chips: Sequence[FaceChip]) -> tuple[list[FaceChip], Chips, list[Call]]:
+    def _usable(
+        self, chips: Sequence[FaceChip], ttl_ns: int
+    ) -> tuple[list[FaceChip], Chips, list[Call]]:
         """Chips to look at and their pictures; and what is to be said of the others."""
         now = time.time_ns()
-        oldest, newest = now - self._ttl_ns, now + FUTURE_NS
+        oldest, newest = now - ttl_ns, now + FUTURE_NS
         good: list[FaceChip] = []
         skipped: list[Call] = []
         pictures = np.empty((len(chips), *CHIP_SHAPE), np.uint8)

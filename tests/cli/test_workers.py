@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
+import msgspec
 import pytest
 import redis
 
@@ -86,6 +88,8 @@ def test_what_was_set_aside_may_be_tried_again(
     raw, ours = client.lrange(keys.queue, 0, -1)[::-1]
     assert raw == b"no message"
     assert json.loads(ours)["headers"]["task"] == TASK
+    (data,), _, _ = msgspec.msgpack.decode(base64.b64decode(json.loads(ours)["body"]))
+    assert Message.parse(data) == Message(items=(chip(),), retried=True)
 
 
 def test_one_may_be_dropped_or_all(

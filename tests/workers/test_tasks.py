@@ -209,6 +209,13 @@ def test_chips_that_get_too_old_while_they_wait_for_the_encoder_are_skipped(
     assert house.counters() == {"recognised": 4, "expired": 1}
 
 
+def test_what_is_tried_again_is_not_too_old(house: House) -> None:
+    made = [fresh(i, captured_at=time.time_ns() - 3600 * 10**9) for i in range(1, 6)]
+    house.app.tasks[TASK](bytes(Message(items=(*made, ended(5)), retried=True)))
+    assert kinds(house) == ["person_enter", "person_exit"]
+    assert house.counters() == {"recognised": 5}
+
+
 def spoiled(chip: FaceChip, **fields: object) -> msgspec.Raw:
     """A chip with fields that no chip has."""
     plain = msgspec.to_builtins(chip, builtin_types=(bytes,))

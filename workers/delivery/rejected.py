@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+import msgspec
 import redis
 import structlog
 from celery import Celery
+from kombu.exceptions import OperationalError
 
-from facetrail.store import Keys
-from facetrail.wire import TASK
+from facetrail.errors import BadMessage
+from facetrail.store import Keys, away
+from facetrail.wire import TASK, Message
 
 #: Messages kept, about; the oldest go.
 KEPT = 1_000
@@ -69,12 +72,26 @@ def rejected(client: redis.Redis, keys: Keys) -> Iterator[Rejected]:
 
 
 def retry(client: redis.Redis, keys: Keys, app: Celery, one: Rejected) -> None:
-    """Puts a message back into the queue, the next to be taken."""
+    """Puts a message back into the queue; its chips are not too old then.
+
+    Raises RedisAway, RedisError.
+    """
     if one.kind == "queued":
         client.rpush(keys.queue, one.message)
     else:
-        app.send_task(TASK, args=[one.message], retry=False, ignore_result=True)
+        try:
+            app.send_task(TASK, args=[_retried(one.message)], retry=False, ignore_result=True)
+        except OperationalError as error:
+            raise away(client, error) from error
     client.xdel(keys.rejected, one.id)
+
+
+def _retried(data: bytes) -> bytes:
+    """The message, marked; as it is, if it can't be read, as a newer worker may."""
+    try:
+        return bytes(msgspec.structs.replace(Message.parse(data), retried=True))
+    except BadMessage:
+        return data
 
 
 def purge(client: redis.Redis, keys: Keys, ids: list[str]) -> int:
