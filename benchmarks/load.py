@@ -63,6 +63,7 @@ class Outcome:
     kills: int = 0
     redis_restarts: int = 0
     memory_mb: tuple[float, float] = (0.0, 0.0)
+    memory_each_mb: list[int] = field(default_factory=list)
     examples: list[str] = field(default_factory=list)
 
     @property
@@ -156,6 +157,7 @@ class Load:
             except (redis.RedisError, psutil.NoSuchProcess):
                 continue
             out.longest_delay_s = max([out.longest_delay_s, *told])
+            out.memory_each_mb.append(round(rss))
             if not out.memory_mb[0] and done > self._given.rate * self._given.seconds / 10:
                 out.memory_mb = (rss, rss)
             out.memory_mb = (out.memory_mb[0], rss)

@@ -97,11 +97,12 @@ class Service:
             return
 
         def count(encoded: Future[Encodings]) -> None:  # on the batcher's thread
-            try:
+            error = encoded.exception()  # raised, it would keep the pictures alive with its frames
+            if error is None:
                 self.teller.count(Work(chips, encoded.result(), others, done))
-            except TooLate:
+            elif isinstance(error, TooLate):
                 self._count_the_rest(chips, pictures, others, ttl_ns, done)
-            except Exception as error:  # told to the one who waits
+            else:
                 done.set_exception(error)
 
         until = min(chip.captured_at for chip in chips) + ttl_ns
