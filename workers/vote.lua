@@ -2,7 +2,8 @@
 -- on the order; a name once said stays, as an enter can't be taken back.
 -- workers/vote_words.lua stands before this text.
 --
--- Answers: counted, again, late, waits, lives, closed; or {'stranger', shot, encoding} where
+-- Answers: counted, again, late, waits, lives, closed; picture, where a chip that came without may
+-- be the best; or {'stranger', shot, encoding} where
 -- somebody unknown has no id yet: what is to be said waits until a call brings one. Until then
 -- nothing is lost if nobody does: whatever is called next answers so again.
 
@@ -71,9 +72,13 @@ local function is_past(times, time)
   return at and tonumber(at) <= time
 end
 
+local function may_be_best(person)
+  return not vote['best:' .. person] or call.weight > number('best:' .. person)
+end
+
 -- Whether the chip is the best of its person so far.
 local function best_shot(person)
-  if vote['best:' .. person] and call.weight <= number('best:' .. person) then
+  if not may_be_best(person) then
     return false
   end
   set('best:' .. person, call.weight)
@@ -207,6 +212,8 @@ if call.op == 'end' then
   -- Where nobody was named yet, what a dead worker held may still decide when it comes again.
   local wait = vote.state == 'known' and call.grace or call.patience
   redis.call('ZADD', closing, 'NX', now + wait, call.track)
+elseif call.op == 'chip' and call.bare and may_be_best(call.person) then
+  return 'picture'  -- nothing was counted: it comes again, with its picture
 elseif not is_new() then
   answer = 'again'
 elseif call.op == 'chip' then

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -29,6 +30,8 @@ PATIENCE_MS = 3_000
 #: A track nobody heard of for so long, whose camera nobody reads, has ended; but not before
 #: what a dead worker held could come again.
 ORPHAN_S = 10
+#: Of so many tracks and people a worker remembers the best chip that it has seen.
+MOST_REMEMBERED = 20_000
 #: One nobody heard of for so long has ended whoever reads its camera.
 SILENT_S = 60
 
@@ -68,6 +71,7 @@ class Votes:
         patience = redelivery_s * 1000 + PATIENCE_MS
         self._orphan_ms = max(ORPHAN_S * 1000, patience)
         self._silent_ms = max(SILENT_S * 1000, patience)
+        self._best: dict[tuple[str, str], float] = {}  # weights of chips, by track and person
         self._stuck: set[bytes] = set()  # tracks that could not be closed when last tried
         always = {
             "published": keys.published(""),
@@ -112,19 +116,46 @@ class Votes:
 
         Raises RedisError where Redis is away: then they may be made again.
         """
-        with self._client.pipeline(transaction=False) as pipe:
-            for call in calls:
-                self._run(pipe, call)
-            answers = pipe.execute(raise_on_error=False)
+        answers = self._answers([self._bared(call) for call in calls])
+        wanted = [place for place, answer in enumerate(answers) if answer == b"picture"]
+        if wanted:
+            for place, answer in zip(
+                wanted, self._answers([calls[place] for place in wanted]), strict=True
+            ):
+                answers[place] = answer
         errors = [answer if isinstance(answer, Exception) else None for answer in answers]
-        for error in errors:
-            if isinstance(error, redis.RedisError) and is_away(error):
-                raise error
         last = {call.track: place for place, call in enumerate(calls)}
         for place in last.values():
             if errors[place] is None:
                 errors[place] = self._settled(calls[place], answers[place])
         return errors
+
+    def _answers(self, calls: Sequence[Call]) -> list[Any]:
+        """Of the script, or what it failed with. Raises RedisError where Redis is away."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for call in calls:
+                self._run(pipe, call)
+            answers: list[Any] = pipe.execute(raise_on_error=False)
+        for answer in answers:
+            if isinstance(answer, redis.RedisError) and is_away(answer):
+                raise answer
+        return answers
+
+    def _bared(self, call: Call) -> Call:
+        """Without the picture, if a better chip of that person in that track was seen here.
+
+        The script asks for it where that is not so.
+        """
+        if not call.picture:
+            return call
+        key = (call.track, str(call.arguments["person"]))
+        weight = float(str(call.arguments["weight"]))
+        if self._best.get(key, -1.0) >= weight:
+            return replace(call, arguments={**call.arguments, "bare": True}, picture=b"")
+        if len(self._best) >= MOST_REMEMBERED:
+            self._best.clear()
+        self._best[key] = weight
+        return call
 
     def _raised(self, calls: Sequence[Call]) -> None:
         for error in self.run(calls):

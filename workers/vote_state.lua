@@ -11,7 +11,8 @@
 -- op 'chip': number, person ('' for nobody), named (JSON of the person, or null), weight,
 --   captured_at, facts (JSON object of what the event says of the face), runner_up (JSON of the
 --   second nearest, or null), shot (JSON object of what a sighting says of the face), ignored.
---   ARGV[2]: the snapshot. ARGV[3]: the encoding. cmsgpack knows no bytes.
+--   ARGV[2]: the snapshot. ARGV[3]: the encoding. cmsgpack knows no bytes. bare: without the
+--   snapshot, which is most of what is sent and of use for the best chip only.
 -- op 'skip': number, of a chip that says nothing; reason.
 -- op 'end': sent, ended_at.
 -- op 'due': closes the vote if its time is up.

@@ -196,3 +196,18 @@ def test_the_stream_is_bounded(votes_of: VotesOf, client: redis.Redis, keys: Key
     for track in range(1, 400):
         count(votes, chips(CONFIRM, track=track), ADA)
     assert client.xlen(keys.events) <= 200
+
+
+def test_a_worse_chip_brings_its_picture_where_the_better_one_is_gone(
+    votes: Votes, said: Said, client: redis.Redis, keys: Keys
+) -> None:
+    # Given a worker that has sent the picture of a good chip to a Redis that has lost everything
+    count(votes, chips(CONFIRM), ADA, weight=0.9)
+    client.flushdb()
+
+    # If worse ones of the same track come, I expect the best of them to be shown
+    worse = [chip(number) for number in range(CONFIRM + 1, 2 * CONFIRM + 1)]
+    count(votes, worse, ADA, weight=0.4)
+    (enter,) = said()
+    shown = client.get(keys.snapshot(str(enter.snapshot)))
+    assert shown is not None and worse[0].jpeg in shown  # type: ignore[operator]
