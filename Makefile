@@ -35,10 +35,14 @@ CHIPS ?= $(FACETRAIL_TEST_DATA)/faces/celebs
 bench: $(READY)
 	@$(VENV)/bin/python -m benchmarks.encoder_speed --chips $(CHIPS)
 	@$(VENV)/bin/python -m benchmarks.encoder_start
+	@$(VENV)/bin/python -m benchmarks.worker_speed --chips $(CHIPS)
 
 soak: $(READY)
 	@$(VENV)/bin/python -m pytest -m slow
 	@$(VENV)/bin/python -m benchmarks.encoder_memory --chips $(CHIPS)
+	@$(VENV)/bin/python -m benchmarks.kills
+	@$(VENV)/bin/python -m benchmarks.load --chips $(CHIPS) --rate 167 --seconds 120 \
+		--workers 4 --kill-every 5 --restart-redis
 
 setup: $(READY)
 

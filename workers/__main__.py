@@ -66,17 +66,9 @@ def run(settings: Settings) -> int:
     app = worker_app(settings, is_working=service.batcher.is_working)
     register(app, service)
     aside = told_by_celery(service, condition)
-    threads = {
-        "replica": partial(service.replica.follow, ended, mismatched=aside),
-        "sweep": partial(sweep, service, ended),
-        "condition": partial(condition.say_until, ended, name, service.measures),
-    }
-    running = [
-        threading.Thread(target=target, name=thread, daemon=True)
-        for thread, target in threads.items()
-    ]
-    for thread in running:
-        thread.start()
+    start("replica", partial(service.replica.follow, ended, mismatched=aside))
+    start("sweep", partial(sweep, service, ended))
+    saying = start("condition", partial(condition.say_until, ended, name, service.measures))
     log.info("worker starts", worker=name, encoder=service.encoder.id)
     try:
         status = serve(app, name, threads=max(settings.pool_threads, settings.batch_size + 1))
@@ -88,7 +80,7 @@ def run(settings: Settings) -> int:
         ended.set()
         stop.set()
         service.close()
-        running[-1].join(LAST_WORDS_S)
+        saying.join(LAST_WORDS_S)
         if server is not None:
             server.close()
         log.info("worker ended", worker=name)
@@ -97,6 +89,12 @@ def run(settings: Settings) -> int:
         os.environ["FACETRAIL_WORKER_NAME"] = name  # or its former one is listed for a minute
         os.execv(sys.executable, [sys.executable, "-m", "workers"])
     return status
+
+
+def start(name: str, target: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=target, name=name, daemon=True)
+    thread.start()
+    return thread
 
 
 def end_what_hangs() -> None:
