@@ -20,6 +20,8 @@ import numpy as np
 from facetrail.errors import TooLate, WorkerStops
 from facetrail.wire import Chips, Encodings
 
+#: From the end of a batch until its chips are counted, in seconds, if there is much to do.
+COUNTED_S = 0.3
 #: A batch that runs for so long never ends: a device hangs.
 HALT_S = 60.0
 
@@ -175,7 +177,7 @@ class Batcher:
 
     def _is_late(self, request: Request) -> bool:
         """Whether it is not begun and would end too late, if this batch takes as long as most."""
-        left_s = (request.until - time.time_ns()) / 1e9
+        left_s = (request.until - time.time_ns()) / 1e9 - COUNTED_S
         if request.taken or left_s > self._usual_s:
             return False
         if left_s > 0:
