@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -93,14 +94,15 @@ def test_each_role_does_its_work_and_is_denied_nothing(
     heard = guarded.client("subscriber").pubsub()
     heard.psubscribe(f"{keys.events}:*")
     clip = write_clip(tmp_path / "face.mp4", passing(60, astronaut))
-    running = []
-    with rtsp_server({"lobby": clip}, log=tmp_path / "rtsp.log") as cameras:
+    served = rtsp_server({"lobby": clip}, log=tmp_path / "rtsp.log")
+    with served as cameras, ExitStack() as running:
         file = tmp_path / "cameras.yml"
         file.write_text(f"cameras:\n  lobby:\n    url: {cameras.url('lobby')}\n")
         for module, role in (("workers", "worker"), ("ingest", "ingest")):
             own = {"FACETRAIL_REDIS_URL": guarded.url(role), "FACETRAIL_CAMERAS": str(file)}
             command = [sys.executable, "-m", module]
-            running.append(subprocess.Popen(command, env=environment | own))
+            process = subprocess.Popen(command, env=environment | own)
+            running.callback(end, process, wait_s=20)
         events: list[MatchEvent] = []
 
         def has_heard(kind: str) -> bool:
@@ -113,8 +115,6 @@ def test_each_role_does_its_work_and_is_denied_nothing(
         # If somebody is erased and all end, I expect each to have been let do all it wanted
         Gallery(operator, keys).remove("Grace")
         wait_for(lambda: not operator.exists(keys.gallery_erasing), timeout_s=20)
-        for process in reversed(running):
-            end(process, wait_s=20)
     snapshot = next(event.snapshot for event in events if event.type == "person_enter")
     assert guarded.client("subscriber").get(keys.snapshot(str(snapshot)))
     # What a client says of itself is of no use to a role.
