@@ -30,9 +30,9 @@ from facetrail.children import end_with_parent
 from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.queue_state import in_hand
 from facetrail.settings import Settings
-from facetrail.store import Keys, connect
-from facetrail.wire import QUEUE, TASK
-from workers.app import worker_app
+from facetrail.store import Keys, broker_url, connect
+from facetrail.wire import TASK
+from workers.app import serve, worker_app
 
 Transport = Literal["kombu", "ours"]
 TRANSPORTS: tuple[Transport, ...] = ("kombu", "ours")
@@ -61,12 +61,9 @@ def app_of(transport: Transport, url: str) -> Celery:
     settings = Settings(redis_url=url, redelivery_s=PATIENCE_S)
     app = worker_app(settings, is_working=lambda: True)
     if transport == "kombu":
-        app = celery_app(url, key_prefix=KEYS.prefix)
-        app.conf.update(task_acks_late=True, task_reject_on_worker_lost=True)
-        app.conf.update(worker_enable_remote_control=False, worker_hijack_root_logger=False)
+        app.conf.update(broker_url=broker_url(url), broker_transport=None)
+        # As they come, a message of a dead worker would wait for minutes.
         app.conf.broker_transport_options |= {
-            "visibility_timeout": PATIENCE_S,
-            "unacked_restore_interval": 1,
             "unacked_restore_throttle": 1,
             "unacked_mutex_expire": 10,
         }
@@ -84,18 +81,7 @@ def work(transport: Transport, url: str) -> None:
         if client.setbit(DONE, int(data), 1):
             client.incr(AGAIN)
 
-    worker = app.Worker(
-        pool="solo",
-        prefetch_multiplier=PREFETCH,
-        concurrency=1,
-        queues=[QUEUE],
-        loglevel="CRITICAL",
-        quiet=True,
-        without_gossip=True,
-        without_mingle=True,
-        without_heartbeat=True,
-    )
-    worker.start()
+    serve(app, None, pool="solo", concurrency=1, prefetch=PREFETCH)
 
 
 def run(transport: Transport, seed: int, messages: int, every_s: float, folder: Path) -> Outcome:

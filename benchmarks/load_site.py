@@ -22,6 +22,7 @@ from facetrail.broker import celery_app
 from facetrail.children import end, end_with_parent
 from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.events import MatchEvent, parse
+from facetrail.queue_state import counters
 from facetrail.store import Keys, connect
 from facetrail.wire import TASK, FaceChip, Message, Quality, TrackEnded
 from index.gallery import Gallery
@@ -172,19 +173,16 @@ class LoadSite:
                         TASK, args=[body], producer=producer, retry=False, ignore_result=True
                     )
 
-    def counters(self) -> dict[str, int]:
-        found = self.client.hgetall(self.keys.counters)
-        return {name.decode(): int(count) for name, count in found.items()}
-
-    def wait_until_counted(self, chips: int, within_s: float, *, alive: bool = True) -> None:
+    def wait_until_counted(self, chips: int, within_s: float) -> None:
         """Until so many chips were recognised or dropped."""
         deadline = time.monotonic() + within_s
         while sum(self.outcomes().values()) < chips:
-            self.look(deadline if alive else float("inf"))
+            self.look(deadline)
 
     def outcomes(self) -> dict[str, int]:
         """What became of chips."""
-        return {name: count for name, count in self.counters().items() if name != "rejected"}
+        counted = counters(self.client, self.keys)
+        return {name: count for name, count in counted.items() if name != "rejected"}
 
     def wait_until_quiet(self, within_s: float = 30.0) -> None:
         """Until every vote is closed."""

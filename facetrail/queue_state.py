@@ -1,4 +1,4 @@
-"""How much waits in the queue, and how much workers have in hand."""
+"""How much waits in the queue, how much workers have in hand, and what became of the rest."""
 
 from __future__ import annotations
 
@@ -19,3 +19,8 @@ def in_hand(client: redis.Redis, keys: Keys) -> int:
         for tag in tags:
             pipe.exists(keys.held(tag.decode()))
         return sum(pipe.execute())
+
+
+def counters(client: redis.Redis, keys: Keys) -> dict[str, int]:
+    """Chips by what became of them since ever, and messages set aside; by name."""
+    return {name.decode(): int(n) for name, n in sorted(client.hgetall(keys.counters).items())}

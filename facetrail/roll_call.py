@@ -12,11 +12,15 @@ def answers(client: redis.Redis, names: str, key_of: Callable[[str], str]) -> li
 
     names: the key of the set. key_of: where somebody of a name says it.
     """
-    called = sorted(name.decode() for name in client.smembers(names))
-    if not called:
-        return []
-    said = client.mget([key_of(name) for name in called])
-    gone = [name for name, one in zip(called, said, strict=True) if one is None]
+    said = asked(client, names, key_of)
+    gone = [name for name, one in said.items() if one is None]
     if gone:
         client.srem(names, *gone)
-    return [one for one in said if one is not None]
+    return [one for one in said.values() if one is not None]
+
+
+def asked(client: redis.Redis, names: str, key_of: Callable[[str], str]) -> dict[str, bytes | None]:
+    """What each has said, by name; None of who has said nothing, or no longer says it."""
+    called = sorted(name.decode() for name in client.smembers(names))
+    said = client.mget([key_of(name) for name in called]) if called else []
+    return dict(zip(called, said, strict=True))

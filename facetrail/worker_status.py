@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 import redis
 
+from facetrail.roll_call import asked
 from facetrail.store import Keys
 
 #: A worker that has said nothing for so long has ended, or its machine hangs.
@@ -42,6 +43,6 @@ def say_status(client: redis.Redis, keys: Keys, status: WorkerStatus) -> None:
 
 def statuses(client: redis.Redis, keys: Keys) -> list[WorkerStatus]:
     """Of those who run, by name."""
-    names = sorted(name.decode() for name in client.smembers(keys.workers))
-    said = client.mget([keys.worker_status(name) for name in names]) if names else []
+    # Who has not said it yet stays among the workers.
+    said = asked(client, keys.workers, keys.worker_status).values()
     return [msgspec.json.decode(one, type=WorkerStatus) for one in said if one is not None]

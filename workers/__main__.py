@@ -18,7 +18,7 @@ import faiss
 import numpy as np
 import redis
 import structlog
-from celery import Celery, signals
+from celery import signals
 from celery.worker import state
 
 from facetrail import log as logging
@@ -28,11 +28,11 @@ from facetrail.settings import Settings, read_settings
 from facetrail.sightings import expire
 from facetrail.store import Keys, connect, waited_for
 from facetrail.threads import end_process_if_a_thread_fails
-from facetrail.wire import QUEUE, Encoder
+from facetrail.wire import Encoder
 from index.gallery import Gallery
 from index.replica import Replica
 from index.unfinished import Unfinished
-from workers.app import worker_app
+from workers.app import serve, worker_app
 from workers.batcher import HALT_S, Batcher
 from workers.condition import Condition
 from workers.encoders.choice import chosen_encoder, is_here
@@ -71,7 +71,9 @@ def run(settings: Settings) -> int:
     saying = start("condition", partial(condition.say_until, ended, name, service.measures))
     log.info("worker starts", worker=name, encoder=service.encoder.id)
     try:
-        status = serve(app, name, threads=max(settings.pool_threads, settings.batch_size + 1))
+        # The prefetch is as large as the pool, so that a batch can fill.
+        threads = max(settings.pool_threads, settings.batch_size + 1)
+        status = serve(app, name, pool="threads", concurrency=threads, prefetch=1)
         end_when_asked()
         anew = condition.leaves.is_set() and not condition.stops.is_set()
         if anew:
@@ -201,27 +203,6 @@ def opened(settings: Settings, name: str, stop: threading.Event) -> Service:
         chip_ttl_s=settings.chip_ttl_s,
         stop=stop,
     )
-
-
-def serve(app: Celery, name: str, *, threads: int) -> int:
-    """Runs Celery's worker in this process; the exit status.
-
-    threads: of the pool. The prefetch is as large, so that a batch can fill.
-    """
-    worker = app.Worker(
-        hostname=name,
-        pool="threads",
-        concurrency=threads,
-        prefetch_multiplier=1,
-        queues=[QUEUE],
-        loglevel="WARNING",
-        quiet=True,
-        without_gossip=True,
-        without_mingle=True,
-        without_heartbeat=True,
-    )
-    worker.start()
-    return int(worker.exitcode or 0)
 
 
 def warm_up(encoder: Encoder, batch_size: int) -> None:

@@ -1,4 +1,4 @@
-"""The Celery app of a worker."""
+"""The Celery app of a worker, and how it is run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from kombu.transport import TRANSPORT_ALIASES
 
 from facetrail.broker import celery_app
 from facetrail.settings import Settings
+from facetrail.wire import QUEUE
 
 #: How often a consumer says that it lives, and looks for what dead ones left, in seconds.
 SWEEP_EVERY_S = 1
@@ -44,3 +45,24 @@ def worker_app(settings: Settings, *, is_working: Callable[[], bool]) -> Celery:
         "is_working": is_working,
     }
     return app
+
+
+def serve(app: Celery, name: str | None, *, pool: str, concurrency: int, prefetch: int) -> int:
+    """Runs Celery's worker in this process; the exit status.
+
+    name: None for Celery's own. prefetch: messages held for each that the pool works at.
+    """
+    worker = app.Worker(
+        hostname=name,
+        pool=pool,
+        concurrency=concurrency,
+        prefetch_multiplier=prefetch,
+        queues=[QUEUE],
+        loglevel="WARNING",
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)

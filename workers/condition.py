@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import redis
@@ -61,17 +62,12 @@ class Condition:
         """Says once a second how it is, while Redis takes it."""
         service, started_at = self._service, datetime.now(UTC).isoformat(timespec="seconds")
         while not ended.wait(SAY_EVERY_S):
-            span = measures.span()
             status = WorkerStatus(
                 worker=worker,
                 encoder=service.encoder.id,
                 state=self.state,
                 started_at=started_at,
-                faces=span.faces,
-                faces_per_s=span.faces_per_s,
-                batch_fill=span.batch_fill,
-                busy=span.busy,
-                delay_s=span.delay_s,
+                **asdict(measures.span()),
             )
             try:
                 say_status(service.client, service.keys, status)

@@ -24,7 +24,7 @@ DELAYS_S = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Of the time since the last one was asked for."""
+    """Of the time since the last one was asked for; fields of `WorkerStatus`."""
 
     faces: int
     faces_per_s: float

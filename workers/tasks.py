@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import redis
@@ -38,6 +38,25 @@ NONE: Encodings = np.empty((0, 128), np.float32)
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Chips of one message that are looked at, and what is to be said of the others.
+
+    pictures: of the chips. ttl_ns: how old they may be. done: ends when all is counted.
+    """
+
+    chips: Sequence[FaceChip]
+    pictures: Chips
+    others: Sequence[Call]
+    ttl_ns: int
+    done: Future[None] = field(default_factory=Future)
+
+    @property
+    def oldest(self) -> int:
+        """When the oldest was captured, in nanoseconds since the epoch."""
+        return min(chip.captured_at for chip in self.chips)
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """What a worker process has, once. chip_ttl_s: older chips are skipped and counted."""
@@ -67,11 +86,10 @@ class Service:
         for one in unreadable:
             self.set_aside(one.reason, one.data)
         ttl_ns = FOREVER_NS if message.retried else int(self.chip_ttl_s * 1e9)
-        chips, pictures, others = self._usable(message.chips, ttl_ns)
-        others += [end_call(ended) for ended in message.ends]
-        done: Future[None] = Future()
-        self._count(chips, pictures, others, ttl_ns, done)
-        done.result()
+        part = self._usable(message.chips, ttl_ns)
+        part = replace(part, others=[*part.others, *map(end_call, message.ends)])
+        self._count(part)
+        part.done.result()
 
     def close_votes(self) -> None:
         """Those whose time is up; left to others while the gallery is another encoder's."""
@@ -83,65 +101,52 @@ class Service:
         self.batcher.close()
         self.teller.close()
 
-    def _count(
-        self,
-        chips: Sequence[FaceChip],
-        pictures: Chips,
-        others: list[Call],
-        ttl_ns: int,
-        done: Future[None],
-    ) -> None:
+    def _count(self, part: Part) -> None:
         """Encodes the chips and counts them; `done` ends then."""
-        if not chips:
-            self.teller.count(Work((), NONE, others, done))
+        if not part.chips:
+            self.teller.count(Work((), NONE, part.others, part.done))
             return
 
         def count(encoded: Future[Encodings]) -> None:  # on the batcher's thread
             error = encoded.exception()  # raised, it would keep the pictures alive with its frames
             if error is None:
-                self.teller.count(Work(chips, encoded.result(), others, done))
+                self.teller.count(Work(part.chips, encoded.result(), part.others, part.done))
             elif isinstance(error, TooLate):
-                self._count_the_rest(chips, pictures, others, ttl_ns, done)
+                self._count_the_rest(part)
             else:
-                done.set_exception(error)
+                part.done.set_exception(error)
 
-        until = min(chip.captured_at for chip in chips) + ttl_ns
-        self.batcher.submit(pictures, until=until).add_done_callback(count)
+        until = part.oldest + part.ttl_ns
+        self.batcher.submit(part.pictures, until=until).add_done_callback(count)
 
-    def _count_the_rest(
-        self,
-        chips: Sequence[FaceChip],
-        pictures: Chips,
-        others: list[Call],
-        ttl_ns: int,
-        done: Future[None],
-    ) -> None:
+    def _count_the_rest(self, part: Part) -> None:
         """Without the oldest chip and those of its time, which waited for the batcher too long."""
         try:
-            late = min(chip.captured_at for chip in chips) + LATE_TOGETHER_NS
-            left = [place for place, chip in enumerate(chips) if chip.captured_at > late]
-            old = [chip for chip in chips if chip.captured_at <= late]
-            self._tell_expired(old)
-            others = [*(skip_call(chip, "expired") for chip in old), *others]
-            self._count([chips[place] for place in left], pictures[left], others, ttl_ns, done)
+            late = part.oldest + LATE_TOGETHER_NS
+            left = [place for place, chip in enumerate(part.chips) if chip.captured_at > late]
+            old = self._expired([chip for chip in part.chips if chip.captured_at <= late])
+            self._count(
+                replace(
+                    part,
+                    chips=[part.chips[place] for place in left],
+                    pictures=part.pictures[left],
+                    others=[*old, *part.others],
+                )
+            )
         except Exception as error:  # told to the one who waits
-            done.set_exception(error)
+            part.done.set_exception(error)
 
-    def _usable(
-        self, chips: Sequence[FaceChip], ttl_ns: int
-    ) -> tuple[list[FaceChip], Chips, list[Call]]:
+    def _usable(self, chips: Sequence[FaceChip], ttl_ns: int) -> Part:
         """Chips to look at and their pictures; and what is to be said of the others."""
         now = time.time_ns()
-        oldest, newest = now - ttl_ns, now + FUTURE_NS
+        skipped = self._expired([chip for chip in chips if chip.captured_at < now - ttl_ns])
         good: list[FaceChip] = []
-        skipped: list[Call] = []
         pictures = np.empty((len(chips), *CHIP_SHAPE), np.uint8)
         for chip in chips:
+            if chip.captured_at < now - ttl_ns:
+                continue
             try:
-                if chip.captured_at < oldest:
-                    skipped.append(skip_call(chip, "expired"))
-                    continue
-                if chip.captured_at > newest:
+                if chip.captured_at > now + FUTURE_NS:
                     raise BadMessage(f"chip {chip.chip_id}: expected a time that has been")
                 read_picture(chip, pictures[len(good)])
                 good.append(chip)
@@ -149,16 +154,17 @@ class Service:
                 self.set_aside(str(error), bytes(Message(items=(chip,))))
                 skipped.append(skip_call(chip, "unusable"))
                 self.measures.dropped("unusable")
-        self._tell_expired([chip for chip in chips if chip.captured_at < oldest])
-        return good, pictures[: len(good)], skipped
+        return Part(good, pictures[: len(good)], skipped, ttl_ns)
 
-    def _tell_expired(self, chips: Sequence[FaceChip]) -> None:
-        if not chips:
-            return
-        self.measures.dropped("expired", len(chips))
-        # Where it happens to all, the hosts' clocks may be why.
-        age_s = round((time.time_ns() - chips[0].captured_at) / 1e9)
-        log.warning("chips too old, skipped", camera=chips[0].camera, age_s=age_s, chips=len(chips))
+    def _expired(self, chips: Sequence[FaceChip]) -> list[Call]:
+        """Tells of chips that are too old; what is to be said of them."""
+        if chips:
+            self.measures.dropped("expired", len(chips))
+            # Where it happens to all, the hosts' clocks may be why.
+            age_s = round((time.time_ns() - chips[0].captured_at) / 1e9)
+            camera = chips[0].camera
+            log.warning("chips too old, skipped", camera=camera, age_s=age_s, chips=len(chips))
+        return [skip_call(chip, "expired") for chip in chips]
 
     def set_aside(self, reason: str, data: object) -> None:
         """Keeps what can't be used, with the reason."""

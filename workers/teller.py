@@ -127,7 +127,7 @@ class Teller:
         for work in works:
             try:
                 found += self._counted([work])
-            except Exception as own:
+            except Exception as own:  # told to the one who waits for it
                 found.append(own)
         return found
 

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from facetrail.cameras import read_cameras
 from facetrail.cli.json_line import print_json
+from facetrail.queue_state import counters
 from facetrail.settings import Settings
 from facetrail.store import Keys, answered, connect
 from ingest.saying.status import CameraStatus, status_of
@@ -74,9 +75,9 @@ def _found(client: redis.Redis, keys: Keys, file: Path) -> CameraList:
         ],
         hosts=there,
         counters={
-            reason.decode(): int(count)
-            for reason, count in sorted(client.hgetall(keys.counters).items())
-            if reason != b"recognised"
+            reason: count
+            for reason, count in counters(client, keys).items()
+            if reason != "recognised"
         },
     )
 

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from facetrail.cli.json_line import print_json
+from facetrail.queue_state import counters
 from facetrail.settings import Settings
 from facetrail.store import Keys, answered, checked, connect
 from facetrail.worker_status import WorkerStatus, statuses
@@ -32,13 +33,12 @@ def run(settings: Settings, *, as_json: bool) -> None:
     client, keys = checked(connect(settings.redis_url)), Keys(settings.key_prefix)
     with answered(client):
         queue = queue_state(client, keys)
-        counted = sorted(client.hgetall(keys.counters).items())
         found = WorkerList(
             workers=statuses(client, keys),
             waiting=queue.messages,
             in_hand=queue.held,
             oldest_s=round(queue.oldest_s, 3),
-            counters={name.decode(): int(count) for name, count in counted},
+            counters=counters(client, keys),
         )
     if as_json:
         print_json(found)

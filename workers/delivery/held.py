@@ -14,7 +14,7 @@ import redis
 import structlog
 
 from facetrail.store import Keys
-from workers.delivery.rejected import CUT, KEPT, LONGEST
+from workers.delivery.rejected import CUT, KEPT, LONGEST, set_aside
 
 #: A message whose workers ended so often while they held it may be why.
 MOST_DEATHS = 10
@@ -66,6 +66,11 @@ class Held:
     def done(self, tag: str) -> None:
         """The message is finished."""
         self._finished.append(tag)
+
+    def set_aside(self, tag: str, reason: str, raw: bytes) -> None:
+        """The message is none that anybody can use."""
+        set_aside(self._client, self._keys, reason, raw, kind="queued")
+        self.done(tag)
 
     def flush(self) -> None:
         """Tells Redis of what is finished."""

@@ -25,7 +25,6 @@ from facetrail.store import Keys
 from workers.away import is_away
 from workers.delivery.envelope import opened
 from workers.delivery.held import Held, Words
-from workers.delivery.rejected import set_aside
 
 #: Messages taken in one step.
 AT_ONCE = 8
@@ -189,14 +188,11 @@ class Channel(stock.Channel):
 
     def _set_aside(self, tag: str, reason: str, raw: bytes) -> None:
         try:
-            client = redis.Redis(connection_pool=self.pool)
-            set_aside(client, Keys(self.global_keyprefix), reason, raw, kind="queued")
+            self.held.set_aside(tag, reason, raw)
         except redis.ResponseError as error:
             if not is_away(error):
                 raise
             pause(error)  # held by nobody, it comes again
-        else:
-            self.held.done(tag)
 
     def close(self) -> None:
         held = self.__dict__.get("held")
