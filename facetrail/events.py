@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -120,8 +121,13 @@ class MatchEvent(msgspec.Struct, frozen=True, kw_only=True):
 def iso(nanoseconds: int) -> str:
     """ISO 8601 with microseconds, UTC, of nanoseconds since the epoch."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    stamp = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
-    return stamp.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return f"{_iso_of_second(seconds)}.{rest // 1000:06d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _iso_of_second(seconds: int) -> str:
+    """Without a zone. Of a second there are many chips."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()
 
 
 def publish(client: redis.Redis, keys: Keys, event: MatchEvent, *, history: int) -> bool:

@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     )
     index_half: bool = Field(
         False,
-        description="Keep encodings in 16 bits for re-ranking in galleries of more than 20 000: "
+        description="Keep encodings in 16 bits for re-ranking in galleries of more than 5 000: "
         "half the memory.",
     )
     chip_ttl_s: float = Field(

@@ -126,11 +126,31 @@ def named(client: redis.Redis, keys: Keys, name: str) -> Kept | None:
 
 def of(client: redis.Redis, keys: Keys, owner: str, *, most: int | None = None) -> list[Kept]:
     """A person's or a stranger's, the newest first; at most so many."""
+    return of_each(client, keys, [owner], most=most)[owner]
+
+
+def of_each(
+    client: redis.Redis, keys: Keys, owners: Sequence[str], *, most: int | None = None
+) -> dict[str, list[Kept]]:
+    """As `of`, of all of these owners in two round trips."""
     last = -1 if most is None else most - 1
-    wanted = client.zrevrange(keys.sightings_of(owner), 0, last)
+    with client.pipeline(transaction=False) as pipe:
+        for owner in owners:
+            pipe.zrevrange(keys.sightings_of(owner), 0, last)
+        names = pipe.execute()
+    wanted = [name for own in names for name in own]
     if not wanted:
-        return []
-    return list(_read(client, keys, wanted, client.hmget(keys.sightings, wanted)))
+        return {owner: [] for owner in owners}
+    with client.pipeline(transaction=False) as pipe:
+        pipe.hmget(keys.sightings, wanted)
+        pipe.hmget(keys.sighting_encodings, wanted)
+        lines, encodings = pipe.execute()
+    found = zip(wanted, _each(wanted, lines, encodings), strict=True)
+    kept = {name: one for name, one in found if one is not None}
+    return {
+        owner: [kept[name] for name in own if name in kept]
+        for owner, own in zip(owners, names, strict=True)
+    }
 
 
 def showing(client: redis.Redis, keys: Keys, encodings: Collection[bytes]) -> dict[str, bytes]:
@@ -189,16 +209,24 @@ def _read(
     client: redis.Redis, keys: Keys, wanted: Sequence[bytes], lines: Sequence[bytes | None]
 ) -> Iterator[Kept]:
     encodings = client.hmget(keys.sighting_encodings, list(wanted))
+    return (kept for kept in _each(wanted, lines, encodings) if kept is not None)
+
+
+def _each(
+    wanted: Sequence[bytes], lines: Sequence[bytes | None], encodings: Sequence[bytes | None]
+) -> Iterator[Kept | None]:
+    """None for those that can't be read, or were dropped meanwhile."""
     for name, line, encoding in zip(wanted, lines, encodings, strict=True):
-        if line is None or encoding is None:  # dropped meanwhile
-            continue
-        try:
-            sighting = msgspec.json.decode(line, type=Sighting)
-        except msgspec.DecodeError as error:
-            log.warning("sighting left out", sighting=name.decode(), cause=str(error))
-            continue
-        if len(encoding) == ENCODING_BYTES:
-            yield Kept(sighting, encoding)
+        yield None if line is None or encoding is None else _kept(name, line, encoding)
+
+
+def _kept(name: bytes, line: bytes, encoding: bytes) -> Kept | None:
+    try:
+        sighting = msgspec.json.decode(line, type=Sighting)
+    except msgspec.DecodeError as error:
+        log.warning("sighting left out", sighting=name.decode(), cause=str(error))
+        return None
+    return Kept(sighting, encoding) if len(encoding) == ENCODING_BYTES else None
 
 
 def _chunks(entries: Iterable[tuple[bytes, bytes]]) -> Iterator[list[tuple[bytes, bytes]]]:

@@ -13,8 +13,8 @@ from facetrail.wire import Encodings
 from index.codes import CHUNK, Codes, Halves, Rows, Similarities, squares
 from index.codes import NUMBERS as NUMBERS
 
-#: Up to so many rows every one is compared: that takes a few milliseconds a batch.
-EXACT = 20_000
+#: Up to so many rows every one is compared: that takes a millisecond a batch.
+EXACT = 5_000
 #: Neighbours looked at; enough that a person with many photos does not hide the runner-up.
 NEIGHBOURS = 32
 #: Candidates of the scan, which are compared exactly.

@@ -20,6 +20,7 @@ import redis
 import structlog
 from celery import signals
 from celery.worker import state
+from threadpoolctl import threadpool_limits
 
 from facetrail import log as logging
 from facetrail.errors import FacetrailError
@@ -55,7 +56,9 @@ def run(settings: Settings) -> int:
     """Takes chips until SIGTERM or SIGINT; the exit status. Raises FacetrailError."""
     few_heaps(HEAPS)
     cv2.setNumThreads(1)
-    faiss.omp_set_num_threads(1)  # searches are of a batch, and take turns with the encoder
+    # Searches are of a batch, and take turns with the encoder; and what helps them waits in a loop.
+    threadpool_limits(1, user_api="blas")
+    faiss.omp_set_num_threads(1)  # of this thread: each has its own number
     stop, ended = threading.Event(), threading.Event()
     end_when_asked()  # until Celery has its own way
     end_process_if_a_thread_fails()

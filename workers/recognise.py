@@ -119,26 +119,28 @@ def judge(
 
 
 def read_picture(chip: FaceChip, into: Chips) -> None:
-    """Writes the RGB of a chip into an array of `(112, 112, 3)`. Raises BadPicture."""
-    width, height = _size_of(chip)
-    if (height, width) != CHIP_SHAPE[:2]:
-        raise BadPicture(
-            "wrong_size", f"chip {chip.chip_id}: expected 112x112 pixels, got {width}x{height}"
-        )
-    try:
-        simplejpeg.decode_jpeg(chip.jpeg, "RGB", buffer=into)
-    except ValueError as error:
-        raise _no_jpeg(chip) from error
-
-
-def _size_of(chip: FaceChip) -> tuple[int, int]:
-    """Width and height as the JPEG's head has them: a few bytes may claim to be vast.
+    """Writes the RGB of a chip into an array of `(112, 112, 3)`. Raises BadPicture.
 
     Only JPEG: snapshots are served as such, and other decoders are none of a stranger's.
     """
     try:
+        found = simplejpeg.decode_jpeg(chip.jpeg, "RGB", buffer=into).shape
+    except ValueError as error:
+        found = _shape_of(chip)  # a few bytes may claim to be vast: those are not decoded
+        if found == CHIP_SHAPE[:2]:
+            raise _no_jpeg(chip) from error
+    if found[:2] != CHIP_SHAPE[:2]:
+        height, width = found[:2]
+        raise BadPicture(
+            "wrong_size", f"chip {chip.chip_id}: expected 112x112 pixels, got {width}x{height}"
+        )
+
+
+def _shape_of(chip: FaceChip) -> tuple[int, int]:
+    """Height and width as the JPEG's head has them."""
+    try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(chip.jpeg)
-        return width, height
+        return height, width
     except ValueError as error:
         raise _no_jpeg(chip) from error
 

@@ -9,14 +9,14 @@ restored Redis, reads everything anew.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import redis
 import structlog
 
-from facetrail.sightings import Kept, every, of
+from facetrail.sightings import Kept, every, of_each
 from facetrail.store import Keys
 from facetrail.wire import Encodings
 from index.aside import Rebuilding
@@ -33,6 +33,17 @@ START = "0-0"
 NOT_ONE = np.zeros(128, np.float32)
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probe:
+    """Somebody unknown: an encoding, float32 `(128,)`, its encoder's id, and how far another of
+    theirs may be.
+    """
+
+    encoding: Encodings
+    encoder: str
+    threshold: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +66,27 @@ class Strangers:
         self._rebuilding: Rebuilding | None = None
         self._position: str | None = None
 
-    def nearest(self, encoding: Encodings, *, encoder: str, threshold: float) -> Found:
-        """The nearest stranger up to a distance, among all that were told of by now.
+    def nearest(self, probes: Sequence[Probe]) -> list[Found]:
+        """The nearest stranger of each, among all that were told of by now.
 
-        encoding: float32 `(128,)`. Of another encoder than ours it is nobody's.
+        One of another encoder than ours is nobody's. Raises BadEncodings.
         """
         with self._lock:
             position = self._follow()
             index = self._index
-        ours = encoder == self._encoder
-        found = index.search(encoding[None], within=threshold)[0] if ours else []
-        near = found[0].person if found and found[0].distance <= threshold else None
-        return Found(near, position)
+        return [Found(near, position) for near in self._near(probes, index)]
+
+    def _near(self, probes: Sequence[Probe], index: FaceIndex) -> list[str | None]:
+        ours = [place for place, probe in enumerate(probes) if probe.encoder == self._encoder]
+        near: list[str | None] = [None] * len(probes)
+        if not ours:
+            return near
+        reach = max(probes[place].threshold for place in ours)
+        encodings = np.stack([probes[place].encoding for place in ours])
+        for place, found in zip(ours, index.search(encodings, within=reach), strict=True):
+            if found and found[0].distance <= probes[place].threshold:
+                near[place] = found[0].person
+        return near
 
     def load(self) -> None:
         """Reads everything, so that the first question need not wait."""
@@ -95,7 +115,7 @@ class Strangers:
         entries = streams[0][1] if streams else []
         if entries and entries[0][1].get(b"previous") == self._position.encode():
             changed = {fields[b"stranger"].decode() for _, fields in entries}
-            self._apply({stranger: self._read(stranger) for stranger in changed})
+            self._apply(self._read(changed))
             self._position = newest
         elif newest != self._position:
             log.info("strangers read anew", position=self._position, newest=newest)
@@ -117,8 +137,9 @@ class Strangers:
         self._position = newest
         return newest
 
-    def _read(self, stranger: str) -> Encodings:
-        return self._usable(of(self._client, self._keys, stranger, most=MOST_EACH))
+    def _read(self, strangers: Collection[str]) -> dict[str, Encodings]:
+        found = of_each(self._client, self._keys, list(strangers), most=MOST_EACH)
+        return {stranger: self._usable(kept) for stranger, kept in found.items()}
 
     def _cut(self, strangers: dict[str, list[Kept]]) -> None:
         """Leaves of each the same as `_read` gives: workers must not differ."""

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import faiss
 import numpy as np
 import redis
 import structlog
@@ -111,6 +112,7 @@ class Teller:
         return view
 
     def _run(self) -> None:
+        faiss.omp_set_num_threads(1)  # what `workers.__main__` says is of its thread
         while works := self._next():
             try:
                 errors = self._counted(works)

@@ -2,12 +2,14 @@
 -- on the order; a name once said stays, as an enter can't be taken back.
 -- workers/vote_words.lua stands before this text.
 --
--- Answers: counted, again, late, waits, lives, closed; picture, where a chip that came without may
--- be the best; or {'stranger', shot, encoding} where
--- somebody unknown has no id yet: what is to be said waits until a call brings one. Until then
--- nothing is lost if nobody does: whatever is called next answers so again.
+-- Answers of each call: counted, again, late, waits, lives, closed; picture, where a chip that
+-- came without may be the best; or {'stranger', shot, encoding} where somebody unknown has no id
+-- yet: what is to be said waits until a call brings one. Until then nothing is lost if nobody does:
+-- whatever is called next answers so again. A call that fails answers with its error, and is none
+-- of the others' concern.
 
-local wants_id = false
+local wants_id
+local outcomes = {}  -- how many chips became what
 
 local function decide()
   local person, weight = leader()
@@ -94,14 +96,14 @@ end
 -- Holds picture and encoding of the best chip, until a sighting is kept of it.
 local function hold(person)
   local is_hushed = vote.hushed and (person == '' or person == vote.person)
-  if life_of(person) == 0 or call.ignored or is_hushed or #ARGV[3] == 0 then
+  if life_of(person) == 0 or call.ignored or is_hushed or encoding == '' then
     unset('encoding:' .. person)
     return
   end
   set('shot:' .. person, call.shot)
-  set('encoding:' .. person, ARGV[3])
+  set('encoding:' .. person, encoding)
   if call.pictures then
-    redis.call('SET', picture_of(person), ARGV[2], 'EX', math.min(KEPT_S, life_of(person)))
+    redis.call('SET', picture_of(person), picture, 'EX', math.min(KEPT_S, life_of(person)))
   end
 end
 
@@ -112,7 +114,8 @@ local function is_first(outcome, seconds)
     return false
   end
   redis.call('EXPIRE', counted, seconds)
-  redis.call('HINCRBY', counters, call.reason or outcome, 1)
+  outcome = call.reason or outcome
+  outcomes[outcome] = (outcomes[outcome] or 0) + 1
   return true
 end
 
@@ -181,51 +184,85 @@ local function answered(word)
   return word
 end
 
-if vote.state == 'closed' then
-  if call.number then
-    is_first('late', CLOSED_S)
+local function take_chip()
+  if call.op == 'chip' and call.bare and may_be_best(call.person) then
+    return 'picture'  -- nothing was counted: it comes again, with its picture
   end
-  return 'late'
-end
-follow_the_merged()
-forget_the_erased()
-save()
-if call.op == 'due' then
-  if not is_past(closing, now) then
-    return 'waits'
+  if not is_new() then
+    return 'again'
   end
-  close()
-  return answered('closed')
-end
-if call.op == 'orphan' then
-  if vote.sent or not is_past(open, now - call.silent) then
-    return 'lives'
+  if call.op == 'chip' then
+    weigh()
   end
-  orphan()
-  return answered('closed')
+  return 'counted'
 end
-local answer = 'counted'
-if call.op == 'end' then
+
+local function take_end()
   set('sent', call.sent)
   set('ended_at', call.ended_at)
   set('grace', call.grace)
   -- Where nobody was named yet, what a dead worker held may still decide when it comes again.
   local wait = vote.state == 'known' and call.grace or call.patience
   redis.call('ZADD', closing, 'NX', now + wait, call.track)
-elseif call.op == 'chip' and call.bare and may_be_best(call.person) then
-  return 'picture'  -- nothing was counted: it comes again, with its picture
-elseif not is_new() then
-  answer = 'again'
-elseif call.op == 'chip' then
-  weigh()
+  return 'counted'
 end
-if vote.state ~= 'known' then
-  decide()
+
+-- Of what comes from ingest.
+local function heard()
+  local answer = call.op == 'end' and take_end() or take_chip()
+  if answer == 'picture' then
+    return answer
+  end
+  if vote.state ~= 'known' then
+    decide()
+  end
+  save()
+  redis.call('EXPIRE', key, KEPT_S)
+  redis.call('ZADD', open, now, call.track)
+  if vote.sent and number('n') >= number('sent') then
+    close()
+  end
+  return answered(answer)
 end
-save()
-redis.call('EXPIRE', key, KEPT_S)
-redis.call('ZADD', open, now, call.track)
-if vote.sent and number('n') >= number('sent') then
-  close()
+
+local function answer_to(place, given)
+  wants_id = false
+  begin(place, given)
+  if vote.state == 'closed' then
+    if call.number then
+      is_first('late', CLOSED_S)
+    end
+    return 'late'
+  end
+  follow_the_merged()
+  forget_the_erased()
+  save()
+  if call.op == 'due' then
+    if not is_past(closing, now) then
+      return 'waits'
+    end
+    close()
+    return answered('closed')
+  end
+  if call.op == 'orphan' then
+    if vote.sent or not is_past(open, now - call.silent) then
+      return 'lives'
+    end
+    orphan()
+    return answered('closed')
+  end
+  return heard()
 end
-return answered(answer)
+
+local answers = {}
+for place, given in ipairs(calls) do
+  local is_made, answer = pcall(answer_to, place, given)
+  if not is_made then
+    answer = type(answer) == 'table' and answer or {err = tostring(answer)}
+  end
+  answers[place] = answer
+end
+for outcome, chips in pairs(outcomes) do
+  redis.call('HINCRBY', counters, outcome, chips)
+end
+return answers

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from facetrail.wire import FaceChip, TrackEnded
 from workers.away import is_away
 from workers.call import Call, Context, Shot, chip_call, end_call, skip_call
 from workers.recognise import Judgement
-from workers.strangers import Found, Strangers
+from workers.strangers import Found, Probe, Strangers
 
 #: For chips still on their way when a track with a name has ended.
 GRACE_MS = 2_000
@@ -32,6 +32,8 @@ PATIENCE_MS = 3_000
 ORPHAN_S = 10
 #: Of so many tracks and people a worker remembers the best chip that it has seen.
 MOST_REMEMBERED = 20_000
+#: Calls that are made in one step: others wait for Redis meanwhile.
+MOST_AT_ONCE = 64
 #: One nobody heard of for so long has ended whoever reads its camera.
 SILENT_S = 60
 
@@ -71,6 +73,7 @@ class Votes:
         patience = redelivery_s * 1000 + PATIENCE_MS
         self._orphan_ms = max(ORPHAN_S * 1000, patience)
         self._silent_ms = max(SILENT_S * 1000, patience)
+        self._shared_keys = [keys.open_tracks, keys.closing_tracks, keys.events, keys.counters]
         self._best: dict[tuple[str, str], float] = {}  # weights of chips, by track and person
         self._stuck: set[bytes] = set()  # tracks that could not be closed when last tried
         always = {
@@ -112,7 +115,7 @@ class Votes:
         self._raised([end_call(ended)])
 
     def run(self, calls: Sequence[Call]) -> list[Exception | None]:
-        """Makes calls in their order and in one round trip; what each failed with.
+        """Makes calls in their order and in few round trips; what each failed with.
 
         Raises RedisError where Redis is away: then they may be made again.
         """
@@ -125,17 +128,20 @@ class Votes:
                 answers[place] = answer
         errors = [answer if isinstance(answer, Exception) else None for answer in answers]
         last = {call.track: place for place, call in enumerate(calls)}
-        for place in last.values():
-            if errors[place] is None:
-                errors[place] = self._settled(calls[place], answers[place])
+        asking = {
+            place: Asking(calls[place], answers[place])
+            for place in last.values()
+            if isinstance(answers[place], list)
+        }
+        for place, error in self._settled(asking).items():
+            errors[place] = error
         return errors
 
     def _answers(self, calls: Sequence[Call]) -> list[Any]:
         """Of the script, or what it failed with. Raises RedisError where Redis is away."""
-        with self._client.pipeline(transaction=False) as pipe:
-            for call in calls:
-                self._run(pipe, call)
-            answers: list[Any] = pipe.execute(raise_on_error=False)
+        answers: list[Any] = []
+        for start in range(0, len(calls), MOST_AT_ONCE):
+            answers += self._run(calls[start : start + MOST_AT_ONCE])
         for answer in answers:
             if isinstance(answer, redis.RedisError) and is_away(answer):
                 raise answer
@@ -196,65 +202,97 @@ class Votes:
         self._close(track, "orphan", silent=self._silent_ms if lease else self._orphan_ms)
 
     def _close(self, track: str, op: str, *, silent: int = 0) -> None:
-        self._say(track, op=op, silent=silent)
+        self._raised([Call(track, {"op": op, "silent": silent})])
 
-    def _say(self, track: str, **arguments: object) -> None:
-        call = Call(track, arguments)
-        self._settle(call, self._run(self._client, call))
-
-    def _settled(self, call: Call, answer: bytes | list[bytes]) -> Exception | None:
-        """What settling failed with. Raises RedisError where Redis is away."""
+    def _settled(self, asking: Mapping[int, Asking]) -> dict[int, Exception]:
+        """What kept strangers from getting ids, by place. Raises RedisError where Redis is away."""
         try:
-            self._settle(call, answer)
+            self._settle(list(asking.values()))
         except (redis.ResponseError, msgspec.MsgspecError, BadEncodings, ValueError) as error:
             if isinstance(error, redis.ResponseError) and is_away(error):
                 raise
-            return error
-        return None
+            if len(asking) == 1:
+                return dict.fromkeys(asking, error)
+            # One may be why, and the others none the worse for it.
+            alone = [self._settled({place: one}) for place, one in asking.items()]
+            return {place: error for one in alone for place, error in one.items()}
+        return {}
 
-    def _settle(self, call: Call, answer: bytes | list[bytes]) -> None:
-        """Calls again with an id for a stranger, for as long as the script asks for one."""
-        refused: Found | None = None
-        while isinstance(answer, list):
-            found = self._looked_up(*answer[1:])
-            if found == refused:  # what the index holds is gone, and nobody told of it
-                found = replace(found, stranger=None)
-            refused = found
-            given = {
-                "stranger": found.stranger or "",
-                "is_new": found.stranger is None,
-                "position": found.position,
-            }
-            answer = self._run(self._client, replace(call, found=given))
+    def _settle(self, asking: list[Asking]) -> None:
+        """Calls again with ids for strangers, for as long as the script asks for some."""
+        refused: dict[str, Found] = {}
+        while asking:
+            chosen = apart([one.probe() for one in asking])
+            probes = [asking[place].probe() for place in chosen]
+            given: list[Call] = []
+            for place, found in zip(chosen, self.strangers.nearest(probes), strict=True):
+                call = asking[place].call
+                if found == refused.get(call.track):
+                    # What the index holds is gone, and nobody told of it.
+                    found = replace(found, stranger=None)
+                refused[call.track] = found
+                given.append(
+                    replace(
+                        call,
+                        found={
+                            "stranger": found.stranger or "",
+                            "is_new": found.stranger is None,
+                            "position": found.position,
+                        },
+                    )
+                )
+            answers = self._answers(given)
+            for answer in answers:
+                if isinstance(answer, Exception):
+                    raise answer
+            still = [
+                Asking(call, answer)
+                for call, answer in zip(given, answers, strict=True)
+                if isinstance(answer, list)
+            ]
+            asking = [one for place, one in enumerate(asking) if place not in chosen] + still
 
-    def _looked_up(self, shot: bytes, encoding: bytes) -> Found:
+    def _run(self, calls: Sequence[Call]) -> list[Any]:
+        keys, store = self._shared_keys.copy(), self._keys
+        packed: list[Mapping[str, object]] = []
+        bodies: list[bytes] = []
+        said = {"published_at": iso(time.time_ns())}
+        for call in calls:
+            channel = store.channel(_camera_of(call.track))
+            own = {"track": call.track, "channel": channel}
+            packed.append({**call.arguments, **call.found, **said, **own})
+            keys += (store.vote(call.track), store.counted(call.track))
+            bodies += (call.picture, call.encoding)
+        return self._script(keys=keys, args=[msgspec.msgpack.encode(packed), *bodies])  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A call that waits for a stranger's id, and the script's answer that says so."""
+
+    call: Call
+    answer: Sequence[bytes]
+
+    def probe(self) -> Probe:
+        """Raises MsgspecError, ValueError."""
+        _, shot, encoding = self.answer
         seen = msgspec.json.decode(shot, type=Shot)
-        numbers = np.frombuffer(encoding, "<f4").astype(np.float32)
-        return self.strangers.nearest(numbers, encoder=seen.encoder, threshold=seen.threshold)
+        numbers = np.frombuffer(encoding, "<f4", count=128).astype(np.float32)
+        return Probe(numbers, seen.encoder, seen.threshold)
 
-    def _run(self, client: redis.Redis, call: Call) -> bytes | list[bytes]:
-        """The script's answer; on a pipeline it comes later."""
-        track = call.track
-        packed = {
-            **call.arguments,
-            **call.found,
-            "track": track,
-            "published_at": iso(time.time_ns()),
-            "channel": self._keys.channel(_camera_of(track)),
-        }
-        answer: bytes | list[bytes] = self._script(
-            keys=[
-                self._keys.vote(track),
-                self._keys.counted(track),
-                self._keys.open_tracks,
-                self._keys.closing_tracks,
-                self._keys.events,
-                self._keys.counters,
-            ],
-            args=[msgspec.msgpack.encode(packed), call.picture, call.encoding],
-            client=client,
-        )
-        return answer
+
+def apart(probes: Sequence[Probe]) -> list[int]:
+    """The places of those that are nobody's whom an earlier one of them may show: two that show
+    one new stranger must not get an id each.
+    """
+    chosen: list[int] = []
+    for place, probe in enumerate(probes):
+        others = [probes[other] for other in chosen]
+        reach = [max(probe.threshold, other.threshold) for other in others]
+        far = [float(np.linalg.norm(probe.encoding - other.encoding)) for other in others]
+        if all(distance > most for distance, most in zip(far, reach, strict=True)):
+            chosen.append(place)
+    return chosen
 
 
 def lua(value: object) -> str:

@@ -1,23 +1,24 @@
 -- The vote of a track: read once, written once, by `save`.
 -- `publish` of facetrail/publish.lua and facetrail/sightings.lua stand before this text.
 --
--- KEYS: vote, counted, open, closing, events, counters.
+-- KEYS: open, closing, events, counters; then vote and counted of each call.
 -- ALWAYS, which stands before this text, is what holds for every call: published (start of the
 --   key that remembers an event), history, remember, keys (of facetrail/sightings.lua),
 --   person_ttl and unknown_ttl (seconds that pictures and sightings are kept; 0: none are),
 --   pictures (whether any are), confirm, unknown, grace and patience (ms).
--- ARGV[1]: msgpack of a call. Always: op, track, published_at, channel. Times are Redis's own:
---   workers on many hosts need not agree.
+-- ARGV[1]: msgpack of calls, which are made in their order. Then a snapshot and an encoding for
+--   each, since cmsgpack knows no bytes; both may be empty.
+-- Of a call, always: op, track, published_at, channel. Times are Redis's own: workers on many
+--   hosts need not agree.
 -- op 'chip': number, person ('' for nobody), named (JSON of the person, or null), weight,
 --   captured_at, facts (JSON object of what the event says of the face), runner_up (JSON of the
 --   second nearest, or null), shot (JSON object of what a sighting says of the face), ignored.
---   ARGV[2]: the snapshot. ARGV[3]: the encoding. cmsgpack knows no bytes. bare: without the
---   snapshot, which is most of what is sent and of use for the best chip only.
+--   bare: without the snapshot, which is most of what is sent and of use for the best chip only.
 -- op 'skip': number, of a chip that says nothing; reason.
 -- op 'end': sent, ended_at.
 -- op 'due': closes the vote if its time is up.
 -- op 'orphan': silent (ms); ends the appearance if nothing was heard of the track for so long.
--- A call made again for a stranger, since the answer was one: is_new, stranger (an id, '' for one
+-- Calls made again for strangers, since the answers were such, have also: is_new, stranger (an id, '' for one
 --   who is new), position (of the strangers' log, at which was searched).
 --
 -- The vote's fields. n: chips counted. sent: chips in all, once known. judged: chips that had a
@@ -38,23 +39,29 @@ local SHOWN = {'best', 'facts', 'captured', 'runner_up', 'shot', 'encoding'}
 local KEPT_S = 3600      -- a vote nobody adds to
 local CLOSED_S = 600     -- a closed one, so that late chips are known as late
 local IMPROVES = 1.25    -- a best shot this much better is worth an update
-local call = setmetatable(cmsgpack.unpack(ARGV[1]), {__index = ALWAYS})
-local key, counted, open, closing, events, counters = unpack(KEYS)
-local keys = call.keys
+local open, closing, events, counters = unpack(KEYS, 1, 4)
+local keys = ALWAYS.keys
+local calls = cmsgpack.unpack(ARGV[1])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
-local vote = {}
-local flat = redis.call('HGETALL', key)
-for i = 1, #flat, 2 do
-  vote[flat[i]] = flat[i + 1]
+-- Of the call that is made now. changed: fields.
+local call, key, counted, picture, encoding, vote, changed
+
+local function begin(place, given)
+  call = setmetatable(given, {__index = ALWAYS})
+  key, counted = KEYS[3 + 2 * place], KEYS[4 + 2 * place]
+  picture, encoding = ARGV[2 * place], ARGV[2 * place + 1]
+  vote, changed = {}, {}
+  local flat = redis.call('HGETALL', key)
+  for i = 1, #flat, 2 do
+    vote[flat[i]] = flat[i + 1]
+  end
 end
 
 local function number(field)
   return tonumber(vote[field] or '0')
 end
-
-local changed = {}  -- fields
 
 local function set(field, value)
   vote[field] = tostring(value)

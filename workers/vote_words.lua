@@ -83,13 +83,17 @@ local function next_id()
   end
 end
 
+-- The newest place in the log before any of the calls, if they bring ids: those are of strangers
+-- who are not each other.
+local told = calls[1].position and newest_told(keys)
+
 -- A new id is given only where the log says that nobody else was given one since the search;
 -- an old one, where it is still somebody's.
 local function accepted()
   if not call.is_new then
     return redis.call('EXISTS', keys.sightings_of .. call.stranger) == 1 and call.stranger or nil
   end
-  return newest_told(keys) == call.position and next_id() or nil
+  return told == call.position and next_id() or nil
 end
 
 -- Whether the stranger in this track has an id by now, or is to have none.

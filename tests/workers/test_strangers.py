@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -34,14 +34,15 @@ from tests.workers.conftest import (
     saying,
 )
 from workers import strangers
-from workers.strangers import Found, Strangers
+from workers.call import chip_call, track_of
+from workers.strangers import Found, Probe, Strangers
 from workers.vote import PATIENCE_MS, SILENT_S, Votes
 
 
 class Dies(Strangers):
     """Of a worker that dies between the script's answer and the next call."""
 
-    def nearest(self, encoding: Encodings, *, encoder: str, threshold: float) -> Found:
+    def nearest(self, probes: Sequence[Probe]) -> list[Found]:
         raise RuntimeError("killed")
 
 
@@ -65,7 +66,8 @@ def index(client: redis.Redis, keys: Keys) -> Strangers:
 
 
 def who(index: Strangers, encoding: Encodings) -> str | None:
-    return index.nearest(encoding, encoder=ENCODER, threshold=0.37).stranger
+    (found,) = index.nearest([Probe(encoding, ENCODER, 0.37)])
+    return found.stranger
 
 
 def test_enter_and_exit_say_one_id(votes: Votes, said: Said) -> None:
@@ -118,6 +120,50 @@ def test_two_workers_who_meet_a_new_stranger_at_once_give_one_id(
     for track in range(1, 21):
         assert given["lobby", track] == given["yard", track] is not None
     assert len(set(given.values())) == 20
+
+
+def test_strangers_of_one_round_trip_have_an_id_each_and_one_who_is_two_tracks_has_one(
+    votes: Votes, said: Said
+) -> None:
+    # Given a stranger who is known, and a round of four tracks: theirs, of a second in two, a third
+    pass_through(votes, face(0), track=1)
+    shown = {2: face(0, turned=0.1), 3: face(1), 4: face(2), 5: face(1, turned=0.1)}
+    calls = [
+        chip_call(one, saying(None, 0.5, encoding), CONTEXT, worker="one")
+        for track, encoding in shown.items()
+        for one in chips(UNKNOWN, track=track)
+    ]
+
+    assert votes.run(calls) == [None] * len(calls)
+
+    first, *others = (event for event in said() if event.type == "unknown_enter")
+    found = {event.track: event.unknown for event in others}
+    assert found[2] == first.unknown and found[3] == found[5]
+    assert len({found[2], found[3], found[4]}) == 3
+
+
+def test_a_stranger_whose_data_is_spoiled_is_none_of_the_others_concern(
+    votes: Votes, said: Said, client: redis.Redis, keys: Keys
+) -> None:
+    # Given two tracks that want one chip more, and the encoding of one is spoiled
+    for track in (1, 2):
+        votes.count(
+            chips(UNKNOWN - 1, track=track),
+            [saying(None, 0.5, face(track))] * (UNKNOWN - 1),
+            CONTEXT,
+        )
+    spoiled = keys.vote(track_of(chip(track=1)))
+    client.hset(spoiled, "encoding:", b"no encoding")
+    calls = [
+        chip_call(chip(UNKNOWN, track=track), saying(None, 0.4, face(track)), CONTEXT, worker="one")
+        for track in (1, 2)
+    ]
+
+    errors = votes.run(calls)
+
+    # I expect the error to be told of the one, and the other to be said
+    assert isinstance(errors[0], ValueError) and errors[1] is None
+    assert [event.track for event in said()] == [2]
 
 
 def test_no_id_is_given_twice(votes: Votes, said: Said, client: redis.Redis, keys: Keys) -> None:
@@ -220,7 +266,7 @@ def test_encodings_of_another_encoder_are_not_compared(
     assert first is not None and second is not None and first != second
     assert who(index, face(0)) == second
     theirs = Strangers(client, keys, encoder="retail0095@00000000")
-    found = theirs.nearest(face(0), encoder="retail0095@00000000", threshold=0.37)
+    (found,) = theirs.nearest([Probe(face(0), "retail0095@00000000", 0.37)])
     assert found.stranger == first
 
 

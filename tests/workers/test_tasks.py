@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import faiss
 import msgspec
 import numpy as np
 import pytest
@@ -26,9 +28,11 @@ from index.photo import Photo
 from index.re_encode import ReEncoding
 from index.replica import Replica
 from tests.workers.conftest import CONFIRM, EPOCH, UNKNOWN, chip, ended, jpeg
+from workers import teller
 from workers.__main__ import sweep
 from workers.batcher import Batcher
 from workers.measures import Measures
+from workers.recognise import Judgement, recognise
 from workers.strangers import Strangers
 from workers.tasks import Service, register
 from workers.teller import Teller
@@ -134,6 +138,18 @@ def test_the_good_chips_of_a_message_are_recognised_beside_the_bad(house: House)
         (b"chip chip-4 is not a JPEG, or cut short", [made[3]]),
     ]
     assert house.counters() == {"recognised": 3, "unusable": 2, "rejected": 2}
+
+
+def test_a_search_keeps_to_one_core(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    cores: list[int] = []
+
+    def watched(*given: Any, **named: Any) -> list[Judgement]:
+        cores.append(faiss.omp_get_max_threads())
+        return recognise(*given, **named)
+
+    monkeypatch.setattr(teller, "recognise", watched)
+    house.take(fresh(1))
+    assert cores == [1]
 
 
 def test_old_chips_are_skipped_and_counted(house: House) -> None:
