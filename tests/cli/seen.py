@@ -14,11 +14,10 @@ from facetrail.store import Keys
 from facetrail.wire import Encoder, Encodings
 from index.face_index import Candidate
 from ingest.faces.face import Picture
-from tests.workers.conftest import chip, ended
+from tests.workers.conftest import Votes, chip, ended
 from workers.call import Context
 from workers.recognise import Judgement
 from workers.strangers import Strangers
-from workers.vote import Votes
 
 CHIPS = 5
 

@@ -26,11 +26,11 @@ from ingest.look import Watch
 from ingest.looking.detectors import first_detector, second_detector
 from ingest.reading.packets import Shot
 from ingest.saying.outbox import Item, Outbox
+from tests.workers.conftest import Votes
 from workers.batcher import Batcher
 from workers.encoders.registry import open_encoder
 from workers.strangers import Strangers
 from workers.tasks import Service
-from workers.vote import Votes
 
 CLIPS = (
     "five_faces_1080p.mp4",

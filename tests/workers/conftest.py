@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import msgspec
@@ -28,10 +29,10 @@ from index.followers import followers
 from index.gallery import Gallery
 from ingest.faces.align import align
 from ingest.faces.face import Detector, Picture
-from workers.call import Context
+from workers.call import Call, Context, chip_call, end_call, skip_call
 from workers.recognise import Judgement
 from workers.strangers import Strangers
-from workers.vote import Votes
+from workers.vote import Votes as WorkersVotes
 
 CONFIRM, UNKNOWN = 3, 5
 EPOCH = 1_800_000_000_000
@@ -49,6 +50,33 @@ CONTEXT = Context(
 )
 
 Said = Callable[[], list[MatchEvent]]
+
+
+class Votes(WorkersVotes):
+    """As a worker of some name has them, and what a test tells them raises what they fail with."""
+
+    def __init__(self, *given: Any, worker: str = "one", **options: Any) -> None:
+        super().__init__(*given, **options)
+        self._worker = worker
+
+    def count(
+        self, made: Sequence[FaceChip], judgements: Sequence[Judgement], context: Context
+    ) -> None:
+        pairs = zip(made, judgements, strict=True)
+        self._told([chip_call(one, said, context, worker=self._worker) for one, said in pairs])
+
+    def skip(self, one: FaceChip, reason: str) -> None:
+        self._told([skip_call(one, reason)])
+
+    def end(self, one: TrackEnded) -> None:
+        self._told([end_call(one)])
+
+    def _told(self, calls: Sequence[Call]) -> None:
+        for error in self.run(calls):
+            if error is not None:
+                raise error
+
+
 VotesOf = Callable[..., Votes]
 
 

@@ -20,6 +20,7 @@ from tests.workers.conftest import (
     EPOCH,
     UNKNOWN,
     Said,
+    Votes,
     chip,
     chips,
     count,
@@ -28,7 +29,6 @@ from tests.workers.conftest import (
     kinds,
     saying,
 )
-from workers.vote import Votes
 
 TRACK = f"lobby/{EPOCH}/1"
 CLEO = Person(id="c1", name="Cleo")

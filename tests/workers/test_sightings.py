@@ -22,6 +22,7 @@ from tests.workers.conftest import (
     EPOCH,
     UNKNOWN,
     Said,
+    Votes,
     VotesOf,
     chip,
     chips,
@@ -31,7 +32,7 @@ from tests.workers.conftest import (
     kinds,
     saying,
 )
-from workers.vote import SILENT_S, Votes
+from workers.vote import SILENT_S
 
 TRACK = f"lobby/{EPOCH}/1"
 SeenOf = Callable[[str], list[Kept]]

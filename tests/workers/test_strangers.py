@@ -25,6 +25,7 @@ from tests.workers.conftest import (
     EPOCH,
     UNKNOWN,
     Said,
+    Votes,
     VotesOf,
     chip,
     chips,
@@ -36,7 +37,7 @@ from tests.workers.conftest import (
 from workers import strangers
 from workers.call import chip_call, track_of
 from workers.strangers import Found, Probe, Strangers
-from workers.vote import PATIENCE_MS, SILENT_S, Votes
+from workers.vote import PATIENCE_MS, SILENT_S
 
 
 class Dies(Strangers):

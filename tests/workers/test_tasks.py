@@ -20,6 +20,7 @@ from facetrail.broker import celery_app
 from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.errors import EncoderMismatch
 from facetrail.events import MatchEvent, parse
+from facetrail.queue_state import counters
 from facetrail.store import Keys, connect
 from facetrail.wire import TASK, Chips, Encodings, FaceChip, Message, TrackEnded
 from index.calibration import Calibration
@@ -27,7 +28,7 @@ from index.gallery import Gallery
 from index.photo import Photo
 from index.re_encode import ReEncoding
 from index.replica import Replica
-from tests.workers.conftest import CONFIRM, EPOCH, UNKNOWN, chip, ended, jpeg
+from tests.workers.conftest import CONFIRM, EPOCH, UNKNOWN, Votes, chip, ended, jpeg
 from workers import teller
 from workers.__main__ import sweep
 from workers.batcher import Batcher
@@ -36,7 +37,6 @@ from workers.recognise import Judgement, recognise
 from workers.strangers import Strangers
 from workers.tasks import Service, register
 from workers.teller import Teller
-from workers.vote import Votes
 
 ADA = np.eye(128, dtype=np.float32)[0]
 WaitFor = Callable[..., None]
@@ -69,9 +69,7 @@ class House:
         options = {"confirm": CONFIRM, "unknown": UNKNOWN, "history": 1000}
         limits = {"snapshot_ttl_s": 100, "unknown_ttl_s": 100, "redelivery_s": 5}
         strangers = Strangers(self.client, self.keys, encoder=self.encoder.id)
-        votes = Votes(
-            self.client, self.keys, worker="one", strangers=strangers, **options, **limits
-        )
+        votes = Votes(self.client, self.keys, strangers=strangers, **options, **limits)
         batcher = Batcher(self.encoder.encode, size=8, wait_s=0.001)
         self.service = Service(
             client=self.client,
@@ -96,8 +94,7 @@ class House:
         return [parse(fields[b"event"], "") for _, fields in self.client.xrange(self.keys.events)]
 
     def counters(self) -> dict[str, int]:
-        found = self.client.hgetall(self.keys.counters)
-        return {reason.decode(): int(count) for reason, count in found.items()}
+        return counters(self.client, self.keys)
 
     def rejected(self) -> list[dict[bytes, bytes]]:
         return [fields for _, fields in self.client.xrange(self.keys.rejected)]
@@ -343,16 +340,24 @@ def test_what_was_recognised_waits_for_a_redis_that_is_away(
     assert kinds(house) == ["person_enter", "person_exit"]
 
 
-def test_what_was_recognised_waits_for_a_redis_that_is_full(house: House) -> None:
-    house.take(fresh(1), fresh(2))
+def test_a_full_redis_is_told_what_was_recognised(house: House) -> None:
+    # Else it stays full: what is recognised leaves it
+    house.client.config_set("maxmemory", 1)
+    try:
+        house.take(fresh(1), fresh(2), fresh(3), ended(3))
+        assert kinds(house) == ["person_enter", "person_exit"]
+    finally:
+        house.client.config_set("maxmemory", 0)
+
+
+def test_what_can_not_be_used_waits_for_a_redis_that_is_full(house: House) -> None:
     house.client.config_set("maxmemory", 1)
     with ThreadPoolExecutor(1) as pool:
-        taken = pool.submit(house.take, fresh(3), fresh(4, jpeg=b"bad"), ended(4))
+        taken = pool.submit(house.take, fresh(1, jpeg=b"bad"), ended(1))
         with pytest.raises(TimeoutError):
             taken.result(1.5)
         house.client.config_set("maxmemory", 0)
         taken.result(10)
-    assert kinds(house) == ["person_enter", "person_exit"]
     assert len(house.rejected()) == 1
 
 

@@ -18,6 +18,7 @@ from tests.workers.conftest import (
     CONTEXT,
     UNKNOWN,
     Said,
+    Votes,
     VotesOf,
     chip,
     chips,
@@ -25,7 +26,6 @@ from tests.workers.conftest import (
     ended,
     saying,
 )
-from workers.vote import Votes
 
 _tracks = numbered(1)
 

@@ -21,6 +21,7 @@ from tests.workers.conftest import (
     EPOCH,
     UNKNOWN,
     Said,
+    Votes,
     VotesOf,
     chip,
     chips,
@@ -28,7 +29,6 @@ from tests.workers.conftest import (
     ended,
     saying,
 )
-from workers.vote import Votes
 
 NAMES = [
     'Ada "the first"',

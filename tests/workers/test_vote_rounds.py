@@ -14,6 +14,7 @@ from tests.workers.conftest import (
     EPOCH,
     UNKNOWN,
     Said,
+    Votes,
     VotesOf,
     chip,
     chips,
@@ -22,7 +23,7 @@ from tests.workers.conftest import (
     kinds,
     workers_of,
 )
-from workers.vote import SILENT_S, Votes
+from workers.vote import SILENT_S
 
 
 def test_a_track_that_was_silent_and_lives_on_enters_again(
