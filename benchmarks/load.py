@@ -18,10 +18,12 @@ import argparse
 import json
 import random
 import signal
+import socket
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,6 +32,7 @@ import numpy as np
 import psutil
 import redis
 from kombu.exceptions import OperationalError
+from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.load_site import LoadSite, Tracks, marked_pictures, wrong
 from benchmarks.worker_speed import chosen_pictures, enrolled
@@ -37,6 +40,7 @@ from facetrail import log
 from facetrail.events import parse
 from facetrail.settings import read_settings
 from facetrail.worker_status import statuses
+from workers.measures import DELAYS_S
 
 PEOPLE = 1_000
 SAMPLE_S = 1.0
@@ -44,8 +48,10 @@ SAMPLE_S = 1.0
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run gave. longest_delay_s: the largest mean of a second that a worker told. heard:
-    from the capture of the chip that confirms a person until a subscriber hears of their entering.
+    """What a run gave. longest_delay_s: the largest mean of a second that a worker told.
+    within_ttl: how many chips were counted before they were too old, and how many in all, if there
+    is one worker. heard: from the capture of the chip that confirms a person, where none is
+    dropped, until a subscriber hears of their entering.
 
     memory_mb: of the first worker, after a tenth of the chips and at the end.
     """
@@ -58,6 +64,7 @@ class Outcome:
     wrong: int = 0
     twice: int = 0
     longest_delay_s: float = 0.0
+    within_ttl: tuple[int, int] | None = None
     heard_p50_ms: float | None = None
     heard_p95_ms: float | None = None
     kills: int = 0
@@ -78,6 +85,7 @@ class Load:
         self._site, self._tracks, self._given = site, tracks, given
         self._chance = random.Random(given.seed)
         self._over = threading.Event()
+        self._metrics_port: int | None = None
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
@@ -110,6 +118,9 @@ class Load:
             "FACETRAIL_CHIP_TTL_S": str(given.ttl),
             "FACETRAIL_THREADS": str(given.threads),
         }
+        if given.workers == 1 and not given.kill_every:
+            self._metrics_port = free_port()
+            variables["FACETRAIL_METRICS_PORT"] = str(self._metrics_port)
         if given.encoder is not None:
             self._site.start_worker("workers", FACETRAIL_ENCODER=given.encoder, **variables)
             return
@@ -189,9 +200,20 @@ class Load:
                 return
             time.sleep(0.2)
 
+    def _within_ttl(self) -> tuple[int, int] | None:
+        """Where the time to live is one of those that the worker's delays are sorted by."""
+        if self._metrics_port is None or self._given.ttl not in DELAYS_S:
+            return None
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics_port}/metrics") as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+        delays = next(one for one in families if one.name == "facetrail_delay_seconds")
+        told = {one.labels.get("le", one.name): round(one.value) for one in delays.samples}
+        return told[str(self._given.ttl)], told["+Inf"]
+
     def _judge(self) -> None:
         site, out = self._site, self.outcome
         events = site.events()
+        out.within_ttl = self._within_ttl()
         out.outcomes = site.outcomes()
         out.unaccounted = out.sent - sum(out.outcomes.values())
         out.tracks = len(self._tracks.truth)
@@ -199,6 +221,11 @@ class Load:
         # A track whose chips were skipped may say less.
         bad = [] if "expired" in out.outcomes else wrong(events, self._tracks.truth)
         out.wrong, out.examples = len(bad), bad[:3]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 class Paced(Iterator[bytes]):
