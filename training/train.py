@@ -138,6 +138,8 @@ def _compiled(plan: Plan, *, steps: int, teacher: Encoder | None) -> keras.Model
     # JAX is slow without; TensorFlow on a CPU is slower with it.
     jit = keras.backend.backend() == "jax"
     model.compile(keras.optimizers.AdamW(rate, weight_decay=DECAY), loss, jit_compile=jit)
+    # Else TensorFlow traces the first step twice, for the optimizer's variables that it makes.
+    model.optimizer.build(model.trainable_variables)
     return model
 
 
