@@ -53,6 +53,7 @@ def test_a_sealed_gallery_comes_back_and_shows_nothing_of_itself(
     client.flushdb()
 
     # I expect nothing of them to be readable in it; three letters alone may be there by chance
+    data = path.read_bytes()
     for trace in (b'"Ada"', b'"Ben"', b"gallery", ENCODER.encode(), real_photo(4).digest.encode()):
         assert trace not in data
     assert WORDS.encode() not in data
