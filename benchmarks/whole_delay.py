@@ -95,6 +95,8 @@ def main() -> None:
             delays, used = whole.run(clip, cameras, given.seconds)
         finally:
             whole.close()
+    if not delays:
+        raise SystemExit("nobody was seen: the clip has to show people")
     p50, p95 = np.percentile(delays, [50, 95])
     print(
         f"{cameras} cameras, {used:.2f} cores: {len(delays)} events, "

@@ -97,7 +97,11 @@ def run(settings: Settings) -> int:
 
 
 def start(name: str, target: Callable[[], None]) -> threading.Thread:
-    thread = threading.Thread(target=target, name=name, daemon=True)
+    def run() -> None:
+        faiss.omp_set_num_threads(1)
+        target()
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
     thread.start()
     return thread
 

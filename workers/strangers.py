@@ -138,8 +138,11 @@ class Strangers:
         return newest
 
     def _read(self, strangers: Collection[str]) -> dict[str, Encodings]:
-        found = of_each(self._client, self._keys, list(strangers), most=MOST_EACH)
-        return {stranger: self._usable(kept) for stranger, kept in found.items()}
+        every, found = list(strangers), dict[str, Encodings]()
+        for some in (every[at : at + CHUNK] for at in range(0, len(every), CHUNK)):
+            read = of_each(self._client, self._keys, some, most=MOST_EACH)
+            found |= {stranger: self._usable(kept) for stranger, kept in read.items()}
+        return found
 
     def _cut(self, strangers: dict[str, list[Kept]]) -> None:
         """Leaves of each the same as `_read` gives: workers must not differ."""

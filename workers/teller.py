@@ -112,7 +112,7 @@ class Teller:
         return view
 
     def _run(self) -> None:
-        faiss.omp_set_num_threads(1)  # what `workers.__main__` says is of its thread
+        faiss.omp_set_num_threads(1)  # holds for the thread that says it
         while works := self._next():
             try:
                 errors = self._counted(works)

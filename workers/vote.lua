@@ -263,6 +263,6 @@ for place, given in ipairs(calls) do
   answers[place] = answer
 end
 for outcome, chips in pairs(outcomes) do
-  redis.call('HINCRBY', counters, outcome, chips)
+  redis.pcall('HINCRBY', counters, outcome, chips)  -- all else is done
 end
 return answers

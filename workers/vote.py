@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from facetrail.errors import BadEncodings
 from facetrail.events import PUBLISH_LUA, REMEMBERED_S, iso
 from facetrail.sightings import SIGHTINGS_LUA, names
 from facetrail.store import Keys
+from index.codes import NUMBERS
 from workers.away import is_away
 from workers.call import Call, Shot
 from workers.strangers import Found, Probe, Strangers
@@ -101,12 +103,9 @@ class Votes:
             ):
                 answers[place] = answer
         errors = [answer if isinstance(answer, Exception) else None for answer in answers]
-        last = {call.track: place for place, call in enumerate(calls)}
-        asking = {
-            place: Asking(calls[place], answers[place])
-            for place in last.values()
-            if isinstance(answers[place], list)
-        }
+        places = [place for place, answer in enumerate(answers) if isinstance(answer, list)]
+        last = {calls[place].track: place for place in places}
+        asking = {place: Asking(calls[place], answers[place]) for place in last.values()}
         for place, error in self._settled(asking).items():
             errors[place] = error
         return errors
@@ -191,17 +190,17 @@ class Votes:
 
     def _settle(self, asking: list[Asking]) -> None:
         """Calls again with ids for strangers, for as long as the script asks for some."""
-        refused: dict[str, Found] = {}
+        refused: dict[str, tuple[Found, str]] = {}
         while asking:
             chosen = apart([one.probe() for one in asking])
             probes = [asking[place].probe() for place in chosen]
             given: list[Call] = []
             for place, found in zip(chosen, self.strangers.nearest(probes), strict=True):
-                call = asking[place].call
-                if found == refused.get(call.track):
+                call, searched = asking[place].call, asking[place].searched
+                if (found, searched) == refused.get(call.track):
                     # What the index holds is gone, and nobody told of it.
                     found = replace(found, stranger=None)
-                refused[call.track] = found
+                refused[call.track] = found, searched
                 given.append(
                     replace(
                         call,
@@ -209,6 +208,7 @@ class Votes:
                             "stranger": found.stranger or "",
                             "is_new": found.stranger is None,
                             "position": found.position,
+                            "searched": searched,
                         },
                     )
                 )
@@ -234,7 +234,8 @@ class Votes:
             packed.append({**call.arguments, **call.found, **said, **own})
             keys += (store.vote(call.track), store.counted(call.track))
             bodies += (call.picture, call.encoding)
-        return self._script(keys=keys, args=[msgspec.msgpack.encode(packed), *bodies])  # type: ignore[no-any-return]
+        answers: list[Any] = self._script(keys=keys, args=[msgspec.msgpack.encode(packed), *bodies])
+        return answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,11 +245,16 @@ class Asking:
     call: Call
     answer: Sequence[bytes]
 
+    @property
+    def searched(self) -> str:
+        """What the script knows the encoding by."""
+        return hashlib.sha1(self.answer[2], usedforsecurity=False).hexdigest()
+
     def probe(self) -> Probe:
         """Raises MsgspecError, ValueError."""
         _, shot, encoding = self.answer
         seen = msgspec.json.decode(shot, type=Shot)
-        numbers = np.frombuffer(encoding, "<f4", count=128).astype(np.float32)
+        numbers = np.frombuffer(encoding, "<f4").reshape(NUMBERS).astype(np.float32)
         return Probe(numbers, seen.encoder, seen.threshold)
 
 

@@ -18,8 +18,9 @@
 -- op 'end': sent, ended_at.
 -- op 'due': closes the vote if its time is up.
 -- op 'orphan': silent (ms); ends the appearance if nothing was heard of the track for so long.
--- Calls made again for strangers, since the answers were such, have also: is_new, stranger (an id, '' for one
---   who is new), position (of the strangers' log, at which was searched).
+-- Calls made again for strangers, since the answers were such, have also: is_new, stranger (an id,
+--   '' for one who is new), position (of the strangers' log, at which was searched), searched (the
+--   SHA-1 of the encoding). Those encodings are of strangers who are not each other.
 --
 -- The vote's fields. n: chips counted. sent: chips in all, once known. judged: chips that had a
 -- say. total: weight of those. state: open, unknown, known or closed. person: who, if known; ''

@@ -87,9 +87,13 @@ end
 -- who are not each other.
 local told = calls[1].position and newest_told(keys)
 
--- A new id is given only where the log says that nobody else was given one since the search;
--- an old one, where it is still somebody's.
-local function accepted()
+-- An id is of the encoding that was searched: if that is not the best any more, none is given. A new
+-- one is given only where the log says that nobody else was given one since the search; an old one,
+-- where it is still somebody's.
+local function accepted(shot)
+  if redis.sha1hex(vote['encoding:' .. shot]) ~= call.searched then
+    return nil
+  end
   if not call.is_new then
     return redis.call('EXISTS', keys.sightings_of .. call.stranger) == 1 and call.stranger or nil
   end
@@ -101,7 +105,7 @@ local function is_identified(shot)
   if vote.stranger or call.unknown_ttl == 0 or not vote['encoding:' .. shot] then
     return true
   end
-  local id = call.stranger and accepted()
+  local id = call.stranger and accepted(shot)
   if id then
     set('stranger', id)
   end

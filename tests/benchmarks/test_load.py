@@ -64,7 +64,9 @@ def test_what_is_more_than_workers_can_do_is_skipped_and_counted(
     )
     assert found.outcomes["expired"] > 0 and found.outcomes["recognised"] > 0
     assert sum(found.outcomes.values()) == found.sent
-    assert found.within_ttl is not None and len(set(found.within_ttl)) == 1
+    # How many of these were in time is for a quiet machine to say.
+    assert found.within_ttl is not None
+    assert found.within_ttl[1] == found.outcomes["recognised"]
 
 
 def test_a_worker_that_is_asked_to_stop_gives_back_what_it_has_not_begun(

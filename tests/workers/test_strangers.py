@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import redis
 
+from facetrail.queue_state import counters
 from facetrail.sightings import every, expire, hand_over, of
 from facetrail.store import Keys
 from facetrail.wire import Encodings
@@ -141,6 +142,62 @@ def test_strangers_of_one_round_trip_have_an_id_each_and_one_who_is_two_tracks_h
     found = {event.track: event.unknown for event in others}
     assert found[2] == first.unknown and found[3] == found[5]
     assert len({found[2], found[3], found[4]}) == 3
+
+
+class Improves(Strangers):
+    """While it searches, another worker counts a better chip, which looks like somebody else."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    def nearest(self, probes: Sequence[Probe]) -> list[Found]:
+        found = super().nearest(probes)
+        if self.meanwhile is not None:
+            then, self.meanwhile = self.meanwhile, None
+            then()
+        return found
+
+
+def test_an_id_is_of_the_encoding_that_was_searched(
+    votes: Votes, votes_of: VotesOf, said: Said, client: redis.Redis, keys: Keys
+) -> None:
+    # Given two tracks that ask in one round, and are one stranger before they are answered
+    other = votes_of("two", snapshot_ttl_s=100)
+    searching = Improves(client, keys, encoder=ENCODER)
+    better = chip(UNKNOWN + 1, track=1)
+    other.strangers = Dies(client, keys, encoder=ENCODER)
+
+    def improve() -> None:
+        with pytest.raises(RuntimeError, match="killed"):
+            other.count([better], [saying(None, 0.9, face(2))], CONTEXT)
+
+    searching.meanwhile = improve
+    votes.strangers = searching
+    calls = [
+        chip_call(one, saying(None, 0.5, face(track)), CONTEXT, worker="one")
+        for track in (1, 2)
+        for one in chips(UNKNOWN, track=track)
+    ]
+
+    assert votes.run(calls) == [None] * len(calls)
+    first, second = ids(said)
+    assert first == second
+
+
+def test_a_call_that_fails_is_none_of_the_others_concern(
+    votes: Votes, said: Said, client: redis.Redis, keys: Keys
+) -> None:
+    client.set(keys.vote(track_of(chip(track=2))), "no hash")
+    calls = [
+        chip_call(one, saying(None, 0.5, face(track)), CONTEXT, worker="one")
+        for track in (1, 2, 3)
+        for one in chips(UNKNOWN, track=track)
+    ]
+    errors = votes.run(calls)
+    assert [error is not None for error in errors] == (
+        [False] * UNKNOWN + [True] * UNKNOWN + [False] * UNKNOWN
+    )
+    assert sorted(str(event.track) for event in said()) == ["1", "3"]
+    assert counters(client, keys) == {"recognised": 2 * UNKNOWN}
 
 
 def test_a_stranger_whose_data_is_spoiled_is_none_of_the_others_concern(
