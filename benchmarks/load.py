@@ -53,7 +53,8 @@ class Outcome:
     is one worker. heard: from the capture of the chip that confirms a person, where none is
     dropped, until a subscriber hears of their entering.
 
-    memory_mb: of the first worker, after a tenth of the chips and at the end.
+    memory_mb: of the first worker, after a tenth of the chips and at the end; memory_each_mb, each
+    second.
     """
 
     sent: int = 0

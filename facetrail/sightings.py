@@ -133,11 +133,7 @@ def of_each(
     client: redis.Redis, keys: Keys, owners: Sequence[str], *, most: int | None = None
 ) -> dict[str, list[Kept]]:
     """As `of`, of all of these owners in two round trips."""
-    last = -1 if most is None else most - 1
-    with client.pipeline(transaction=False) as pipe:
-        for owner in owners:
-            pipe.zrevrange(keys.sightings_of(owner), 0, last)
-        names = pipe.execute()
+    names = names_of_each(client, keys, owners, most=most)
     wanted = [name for own in names for name in own]
     if not wanted:
         return {owner: [] for owner in owners}
@@ -151,6 +147,18 @@ def of_each(
         owner: [kept[name] for name in own if name in kept]
         for owner, own in zip(owners, names, strict=True)
     }
+
+
+def names_of_each(
+    client: redis.Redis, keys: Keys, owners: Sequence[str], *, most: int | None = None
+) -> list[list[bytes]]:
+    """What the sightings of each are named, the newest first; at most so many."""
+    last = -1 if most is None else most - 1
+    with client.pipeline(transaction=False) as pipe:
+        for owner in owners:
+            pipe.zrevrange(keys.sightings_of(owner), 0, last)
+        found: list[list[bytes]] = pipe.execute()
+    return found
 
 
 def showing(client: redis.Redis, keys: Keys, encodings: Collection[bytes]) -> dict[str, bytes]:

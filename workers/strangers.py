@@ -9,14 +9,14 @@ restored Redis, reads everything anew.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import redis
 import structlog
 
-from facetrail.sightings import Kept, every, of_each
+from facetrail.sightings import Kept, every, names_of_each, of_each
 from facetrail.store import Keys
 from facetrail.wire import Encodings
 from index.aside import Rebuilding
@@ -138,8 +138,8 @@ class Strangers:
         return newest
 
     def _read(self, strangers: Collection[str]) -> dict[str, Encodings]:
-        every, found = list(strangers), dict[str, Encodings]()
-        for some in (every[at : at + CHUNK] for at in range(0, len(every), CHUNK)):
+        found: dict[str, Encodings] = {}
+        for some in _chunks(list(strangers)):
             read = of_each(self._client, self._keys, some, most=MOST_EACH)
             found |= {stranger: self._usable(kept) for stranger, kept in read.items()}
         return found
@@ -147,11 +147,8 @@ class Strangers:
     def _cut(self, strangers: dict[str, list[Kept]]) -> None:
         """Leaves of each the same as `_read` gives: workers must not differ."""
         many = [stranger for stranger, kept in strangers.items() if len(kept) > MOST_EACH]
-        for some in (many[at : at + CHUNK] for at in range(0, len(many), CHUNK)):
-            with self._client.pipeline(transaction=False) as pipe:
-                for stranger in some:
-                    pipe.zrevrange(self._keys.sightings_of(stranger), 0, MOST_EACH - 1)
-                newest = pipe.execute()
+        for some in _chunks(many):
+            newest = names_of_each(self._client, self._keys, some, most=MOST_EACH)
             for stranger, names in zip(some, newest, strict=True):
                 last = {name.decode() for name in names}
                 kept = [one for one in strangers[stranger] if one.sighting.name in last]
@@ -178,6 +175,10 @@ class Strangers:
     def _take_over(self) -> None:
         if self._rebuilding is not None and (built := self._rebuilding.result()) is not None:
             self._index, self._rebuilding = built, None
+
+
+def _chunks(strangers: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (strangers[at : at + CHUNK] for at in range(0, len(strangers), CHUNK))
 
 
 def _position(last: list[tuple[bytes, dict[bytes, bytes]]]) -> str:

@@ -192,26 +192,17 @@ class Votes:
         """Calls again with ids for strangers, for as long as the script asks for some."""
         refused: dict[str, tuple[Found, str]] = {}
         while asking:
-            chosen = apart([one.probe() for one in asking])
-            probes = [asking[place].probe() for place in chosen]
+            probes = [one.probe() for one in asking]
+            chosen = apart(probes)
+            nearest = self.strangers.nearest([probes[place] for place in chosen])
             given: list[Call] = []
-            for place, found in zip(chosen, self.strangers.nearest(probes), strict=True):
-                call, searched = asking[place].call, asking[place].searched
-                if (found, searched) == refused.get(call.track):
+            for one, found in zip((asking[place] for place in chosen), nearest, strict=True):
+                track, searched = one.call.track, one.searched
+                if (found, searched) == refused.get(track):
                     # What the index holds is gone, and nobody told of it.
                     found = replace(found, stranger=None)
-                refused[call.track] = found, searched
-                given.append(
-                    replace(
-                        call,
-                        found={
-                            "stranger": found.stranger or "",
-                            "is_new": found.stranger is None,
-                            "position": found.position,
-                            "searched": searched,
-                        },
-                    )
-                )
+                refused[track] = found, searched
+                given.append(one.given(found))
             answers = self._answers(given)
             for answer in answers:
                 if isinstance(answer, Exception):
@@ -256,6 +247,16 @@ class Asking:
         seen = msgspec.json.decode(shot, type=Shot)
         numbers = np.frombuffer(encoding, "<f4").reshape(NUMBERS).astype(np.float32)
         return Probe(numbers, seen.encoder, seen.threshold)
+
+    def given(self, found: Found) -> Call:
+        """The call made again, with what was found for that encoding."""
+        told = {
+            "stranger": found.stranger or "",
+            "is_new": found.stranger is None,
+            "position": found.position,
+            "searched": self.searched,
+        }
+        return replace(self.call, found=told)
 
 
 def apart(probes: Sequence[Probe]) -> list[int]:
