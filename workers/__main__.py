@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_limits
 from facetrail import log as logging
 from facetrail.errors import FacetrailError
 from facetrail.heaps import few_heaps
+from facetrail.redis_keeping import warn_of_losses
 from facetrail.settings import Settings, read_settings
 from facetrail.sightings import expire
 from facetrail.store import Keys, connect, waited_for
@@ -177,6 +178,7 @@ def opened(settings: Settings, name: str, stop: threading.Event) -> Service:
     """The encoder, warm, and the gallery, read. Raises FacetrailError."""
     client, keys = connect(settings.redis_url), Keys(settings.key_prefix)
     waited_for(client, stop)
+    warn_of_losses(client)
     encoder = chosen_encoder(Gallery(client, keys).encoder, settings)
     warm_up(encoder, settings.batch_size)
     replica = Replica(client, keys, worker=name, encoder=encoder.id, half=settings.index_half)

@@ -75,9 +75,11 @@ class Held:
     def flush(self) -> None:
         """Tells Redis of what is finished."""
         if finished := list(self._finished):
-            with self._client.pipeline() as pipe:
-                pipe.zrem(self._keys.held_since, *finished)
+            # In a transaction a full Redis refuses even what makes room. The places last: one that
+            # nothing is in any more is forgotten, a message in none that is known is not.
+            with self._client.pipeline(transaction=False) as pipe:
                 pipe.delete(*map(self._keys.held, finished))
+                pipe.zrem(self._keys.held_since, *finished)
                 pipe.execute()
             del self._finished[: len(finished)]  # not before Redis knows of them
 

@@ -109,6 +109,8 @@ class Channel(stock.Channel):
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         """Asks for messages: for all that are wanted where there were some a moment ago."""
+        if not self.is_working():
+            return  # others have them sooner; the next tick tries again
         connection = self.client.connection
         try:
             if connection._sock is not self._socket:
@@ -175,7 +177,7 @@ class Channel(stock.Channel):
         return [(tag, answer)]
 
     def _hand_over(self, tag: str, raw: bytes) -> None:
-        if not self.active_queues:  # it came while the worker left
+        if not self.active_queues or not self.is_working():  # it came while the worker left
             self.held.give_back([tag])
             return
         try:

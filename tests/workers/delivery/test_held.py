@@ -146,11 +146,15 @@ def test_a_full_redis_still_gives_its_messages(
             wait(client, held, "a")
         assert client.llen(keys.queue) == 1
 
-        # I expect the message to be taken, renewed, and given back all the same
+        # I expect the message to be taken, renewed, given back and done with all the same
         assert take(client, held, "b") == [b"x" * 100_000]
         assert in_hand(client, keys) == 1
         held.sweep(["b"])
         held.give_back(["b"])
         assert client.llen(keys.queue) == 1
+        take(client, held, "c")
+        held.done("c")
+        held.flush()
+        assert everything(client, keys) == []
     finally:
         client.config_set("maxmemory", before)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 import redis
 
 from benchmarks import kills
 from benchmarks.kills import DONE, TRANSPORTS, Transport
-from benchmarks.load_site import LoadSite, marked_pictures
 from facetrail.children import end
 from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.queue_state import in_hand
@@ -63,36 +59,3 @@ def test_nothing_is_lost_while_workers_are_killed_again_and_again(tmp_path: Path
     found = kills.run("ours", seed=1, messages=6_000, every_s=0.7, folder=tmp_path)
     assert found.kills > 3
     assert found.lost == 0
-
-
-def test_work_that_takes_long_is_not_given_to_another(
-    tmp_path: Path, queue: tuple[str, redis.Redis], keys: Keys, wait_for: WaitFor
-) -> None:
-    # Given two workers whose batch takes longer than a message of a dead one waits
-    site = LoadSite(tmp_path / "site")
-    try:
-        site.enrol_stand_ins(4)
-        chips = tmp_path / "chips"
-        _write_a_chip(chips)
-        tracks = marked_pictures(chips, range(4), range(100, 104))
-        for _ in range(2):
-            site.start_worker(
-                "benchmarks.stand_in", "--sleep-ms", "8000", FACETRAIL_REDELIVERY_S="3"
-            )
-        site.wait_until_ready(2)
-        messages = tracks.messages(16)
-        site.send(iter([next(messages)]))
-
-        # I expect each chip to be counted once, and no message to have come again
-        site.wait_until_counted(16, within_s=30)
-        assert site.outcomes() == {"recognised": 16}
-        assert "come again" not in (tmp_path / "site" / "workers.log").read_text()
-        assert not site.client.exists(keys.deaths)
-    finally:
-        site.close()
-
-
-def _write_a_chip(folder: Path) -> None:
-    folder.mkdir()
-    noise = np.random.default_rng(0).integers(0, 256, (112, 112, 3), dtype=np.uint8)
-    cv2.imwrite(os.fspath(folder / "one.jpg"), noise)
