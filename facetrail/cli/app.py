@@ -351,6 +351,20 @@ def calibrate(
         command.run(settings, fpir=fpir, folder=strangers, dry_run=dry_run, as_json=json)
 
 
+@app.command(epilog="Examples: facetrail doctor, facetrail doctor --no-cameras --json")
+def doctor(
+    no_cameras: Annotated[
+        bool, typer.Option("--no-cameras", help="Leave the cameras alone.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Look at Redis, clock, models, cameras and GPU, and say what to do. Status 1 if one is bad."""
+    from facetrail.cli.doctor import run
+
+    ok = run(settings_of_this_command(), cameras=not no_cameras, as_json=json)
+    raise typer.Exit(0 if ok else 1)
+
+
 @models.command("list", epilog="Example: facetrail models list --json")
 def list_models(json: Json = False) -> None:
     """Every encoder and detector: source, checksum, licence, accuracy, on disk or not."""

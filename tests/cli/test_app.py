@@ -31,7 +31,7 @@ COMMANDS += ["people show", "people status", "people rename", "people set", "peo
 COMMANDS += ["people split", "people not", "people re-encode", "people export", "people import"]
 COMMANDS += ["cameras", "cameras list", "cameras test", "cameras preview"]
 COMMANDS += ["workers", "workers list", "rejected", "rejected list", "rejected retry"]
-COMMANDS += ["rejected purge"]
+COMMANDS += ["rejected purge", "doctor"]
 COMMANDS += ["find", "trail", "unknowns", "unknowns list", "unknowns name"]
 
 
