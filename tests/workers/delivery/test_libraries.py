@@ -1,4 +1,4 @@
-"""What Celery on Redis does not keep as it comes, and ours does: each test runs on both."""
+"""What Celery on Redis does not keep as it comes, and ours does: each test has both."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from tests.workers.conftest import seen
 from workers.delivery.rejected import Rejected, rejected, retry
 
 WaitFor = Callable[..., None]
-LIBRARIES = ("kombu", "celery-batches", "ours")
 CHIPS = 8
 #: Longer than ours takes to give again what a dead worker had, as it is set by itself.
 SECONDS = 7.0
@@ -38,11 +37,12 @@ class Beside:
         self._wait_for = wait_for
 
     def start(self, *options: str) -> None:
-        """A worker, which is ready."""
-        before = len(self._noted("ready"))
         command = ("tests.workers.delivery.beside", self._library, self.site.url, str(self._file))
         self.site.start_worker(*command, *options)
-        self._wait_for(lambda: len(self._noted("ready")) > before, timeout_s=60)
+
+    def wait_until_ready(self, workers: int) -> None:
+        """Of all that were ever started."""
+        self._wait_for(lambda: len(self._noted("ready")) == workers, timeout_s=60)
 
     def send(self, per_message: Sequence[int]) -> None:
         """So many chips in each message."""
@@ -59,6 +59,9 @@ class Beside:
 
     def recognised(self) -> int:
         return self.site.outcomes().get("recognised", 0)
+
+    def log(self) -> str:
+        return (self.site.folder / "workers.log").read_text()
 
     def set_aside(self) -> list[Rejected]:
         return list(rejected(self.site.client, self.site.keys))
@@ -81,116 +84,141 @@ def message(chips: int, track: int) -> bytes:
 
 
 @pytest.fixture
-def beside(tmp_path: Path, library: str, wait_for: WaitFor) -> Iterator[Beside]:
-    made = Beside(tmp_path, library, wait_for)
-    yield made
-    made.site.close()
+def beside(tmp_path: Path, wait_for: WaitFor) -> Iterator[Callable[[str], Beside]]:
+    """`beside("kombu")`"""
+    made: list[Beside] = []
+
+    def one(library: str) -> Beside:
+        folder = tmp_path / library
+        folder.mkdir()
+        made.append(Beside(folder, library, wait_for))
+        return made[-1]
+
+    yield one
+    for each in made:
+        each.site.close()
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
+BesideOf = Callable[[str], Beside]
+
+
 def test_what_a_process_that_dies_had_begun_comes_again_within_seconds(
-    library: str, beside: Beside, wait_for: WaitFor
+    beside: BesideOf, wait_for: WaitFor
 ) -> None:
     # Given a message that is worked at, by a worker that is set up no further
-    beside.start("--sleep-ms", "4000")
-    beside.send([CHIPS])
-    wait_for(beside.batches)
+    kombu, batches, ours = every = beside("kombu"), beside("celery-batches"), beside("ours")
+    for one in every:
+        one.start("--sleep-ms", "4000")
+    for one in every:
+        one.wait_until_ready(1)
+        one.send([CHIPS])
+        wait_for(one.batches)
 
-    # If the process that does so is killed, and there is another one
-    beside.kill_who_works()
-    if library != "celery-batches":  # whose pool starts another process
-        beside.site.workers.pop().wait()
-        beside.start()
+        # If the process that does so is killed, and there is another one
+        one.kill_who_works()
+        if one is not batches:  # whose pool starts another process
+            one.site.workers.pop().wait()
+            one.start()
+    for one in (kombu, ours):
+        one.wait_until_ready(2)
 
-    if library == "ours":
-        wait_for(lambda: beside.recognised() == CHIPS, timeout_s=20)
-    else:
-        # I expect of the others that it waits, by itself for an hour
-        time.sleep(SECONDS)
-        assert (beside.batches(), beside.recognised()) == ([CHIPS], 0)
-        assert beside.in_hand() == 1
+    # I expect it from ours, and of the others that it waits, by itself for an hour
+    wait_for(lambda: ours.recognised() == CHIPS, timeout_s=20)
+    time.sleep(SECONDS)
+    for one in (kombu, batches):
+        assert (one.batches(), one.recognised(), one.in_hand()) == ([CHIPS], 0, 1)
 
 
-@pytest.mark.parametrize("library", ["kombu", "ours"])
-def test_work_that_takes_long_is_not_given_to_another(
-    library: str, beside: Beside, wait_for: WaitFor
-) -> None:
+def test_work_that_takes_long_is_not_given_to_another(beside: BesideOf, wait_for: WaitFor) -> None:
     # Given two workers whose batch takes longer than a message of a dead one waits
-    for _ in range(2):
-        beside.start("--sleep-ms", "32000", "--redelivers")
-    beside.send([CHIPS])
+    kombu, ours = both = beside("kombu"), beside("ours")
+    for one in both:
+        for _ in range(2):
+            one.start("--sleep-ms", "32000", "--redelivers")
+    for one in both:
+        one.wait_until_ready(2)
+        one.send([CHIPS])
 
-    if library == "ours":
-        # I expect each chip to be encoded once
-        wait_for(lambda: beside.recognised() == CHIPS, timeout_s=30)
-        assert beside.batches() == [CHIPS]
-        assert not beside.site.client.exists(beside.site.keys.deaths)
-        assert "come again" not in (beside.site.folder / "workers.log").read_text()
-    else:
-        wait_for(lambda: beside.batches() == [CHIPS, CHIPS], timeout_s=20)
-        beside.kill_who_works()
+    # I expect each chip to be encoded once by ours
+    wait_for(lambda: kombu.batches() == [CHIPS, CHIPS], timeout_s=20)
+    kombu.kill_who_works()
+    wait_for(lambda: ours.recognised() == CHIPS, timeout_s=30)
+    assert ours.batches() == [CHIPS]
+    assert not ours.site.client.exists(ours.site.keys.deaths)
+    assert "come again" not in ours.log()
 
 
-@pytest.mark.parametrize("library", ["ours"])
 def test_work_that_has_come_to_a_halt_is_given_to_another(
-    beside: Beside, wait_for: WaitFor
+    beside: BesideOf, wait_for: WaitFor
 ) -> None:
     # Given a living worker whose batch has lasted for longer than any does
-    beside.start("--sleep-ms", "200000", "--halt-s", "1", "--redelivers")
-    beside.send([CHIPS])
-    wait_for(beside.batches)
-    beside.start()
-    wait_for(lambda: beside.recognised() == CHIPS, timeout_s=20)
-    beside.kill_who_works()
+    ours = beside("ours")
+    ours.start("--sleep-ms", "200000", "--halt-s", "1", "--redelivers")
+    ours.wait_until_ready(1)
+    ours.send([CHIPS])
+    wait_for(ours.batches)
+    ours.start()
+    wait_for(lambda: ours.recognised() == CHIPS, timeout_s=20)
+    ours.kill_who_works()
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_a_batch_that_fails_is_not_lost(library: str, beside: Beside, wait_for: WaitFor) -> None:
+def test_a_batch_that_fails_is_not_lost(beside: BesideOf, wait_for: WaitFor) -> None:
     # Given a batch at which the encoder fails
-    beside.start("--fails", "--wait-ms", "1000")
-    beside.send([CHIPS])
-    wait_for(beside.batches)
-    wait_for(lambda: not beside.in_hand())
-    site, found = beside.site, beside.set_aside()
+    kombu, batches, ours = every = beside("kombu"), beside("celery-batches"), beside("ours")
+    for one in every:
+        one.start("--fails", "--wait-ms", "1000")
+    for one in every:
+        one.wait_until_ready(1)
+        one.send([CHIPS])
+        wait_for(one.batches)
+        wait_for(lambda one=one: not one.in_hand())  # type: ignore[misc]
 
-    if library == "ours":
-        # I expect its message to be kept with the reason, and to be recognised when tried again
-        assert [one.reason for one in found] == ["RuntimeError: out of memory on the GPU"]
-        retry(site.client, site.keys, site.app, found[0])
-        wait_for(lambda: beside.recognised() == CHIPS)
-    else:
-        # I expect of the others that it is nowhere
-        assert (found, beside.recognised()) == ([], 0)
+    # I expect of the others that its message is nowhere
+    for one in (kombu, batches):
+        assert (one.set_aside(), one.recognised()) == ([], 0)
+
+    # and ours to keep it with the reason, and to recognise it when it is tried again
+    (found,) = ours.set_aside()
+    assert found.reason == "RuntimeError: out of memory on the GPU"
+    retry(ours.site.client, ours.site.keys, ours.site.app, found)
+    wait_for(lambda: ours.recognised() == CHIPS)
 
 
-@pytest.mark.parametrize("library", ["celery-batches", "ours"])
-def test_a_batch_whose_matches_a_full_redis_refuses_is_published_once_there_is_room(
-    library: str, beside: Beside, wait_for: WaitFor
+def test_a_batch_that_is_done_while_redis_is_full_is_counted_and_makes_room(
+    beside: BesideOf, wait_for: WaitFor
 ) -> None:
     # Given messages that are worked at
-    beside.start("--sleep-ms", "4000")
-    beside.send([CHIPS // 2, CHIPS // 2])
-    wait_for(lambda: sum(beside.batches()) == CHIPS)
+    batches, ours = both = beside("celery-batches"), beside("ours")
+    for one in both:
+        one.start("--sleep-ms", "8000")
+    for one in both:
+        one.wait_until_ready(1)
+        one.send([CHIPS // 2, CHIPS // 2])
+    for one in both:
+        wait_for(lambda one=one: sum(one.batches()) == CHIPS)  # type: ignore[misc]
 
-    # If Redis is full when they are done, and has room again later
-    beside.site.client.config_set("maxmemory", 1)
-    time.sleep(3)
-    beside.site.client.config_set("maxmemory", 0)
+    # If Redis is full when they are done
+    for one in both:
+        one.site.client.config_set("maxmemory", 1)
 
-    if library == "ours":
-        wait_for(lambda: beside.recognised() == CHIPS)
-        wait_for(lambda: not beside.in_hand())
-    else:
-        # I expect of the others that they wait, by themselves for an hour
-        time.sleep(2)
-        assert (beside.recognised(), beside.in_hand()) == (0, 2)
+    # I expect ours to be counted, and to be in Redis no more
+    wait_for(lambda: ours.recognised() == CHIPS)
+    wait_for(lambda: not ours.in_hand())
+
+    # and the others, even when there is room again, to wait for an hour
+    wait_for(lambda: "OutOfMemoryError" in batches.log())
+    batches.site.client.config_set("maxmemory", 0)
+    time.sleep(1)
+    assert (batches.recognised(), batches.in_hand()) == (0, 2)
 
 
-@pytest.mark.parametrize("library", ["celery-batches", "ours"])
-def test_a_batch_fills_from_all_that_waits(library: str, beside: Beside, wait_for: WaitFor) -> None:
+def test_a_batch_fills_from_all_that_waits(beside: BesideOf, wait_for: WaitFor) -> None:
     # Given more messages of one chip than a batch holds, and a worker with a pool as it comes
-    beside.send([1] * 64)
-    beside.start("--wait-ms", "1000")
-    wait_for(lambda: len(beside.batches()) >= 2, timeout_s=20)
-    expected = 32 if library == "ours" else 4  # what Celery prefetches
-    assert max(beside.batches()) == expected
+    batches, ours = both = beside("celery-batches"), beside("ours")
+    for one in both:
+        one.send([1] * 64)
+        one.start("--wait-ms", "1000")
+    for one in both:
+        wait_for(lambda one=one: len(one.batches()) >= 2, timeout_s=30)  # type: ignore[misc]
+    assert max(ours.batches()) == 32
+    assert max(batches.batches()) == 4  # what Celery prefetches
