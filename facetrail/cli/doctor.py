@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import redis
 from rich.console import Console
@@ -69,8 +71,14 @@ def guarded(check: Check, findings: Callable[[], Iterable[Finding]]) -> Iterator
         yield bad_by(check, error, "see to that, and look again")
     except Exception as error:  # of whatever kind: the other checks are made all the same
         # Without its words, which may hold an address with its password.
-        says = f"this could not be looked at to its end ({type(error).__name__})"
+        says = f"this could not be looked at to its end ({type(error).__name__}, {_place(error)})"
         yield bad(check, says, "report it as a fault of Facetrail")
+
+
+def _place(error: Exception) -> str:
+    """Where in the program it was raised."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(last.filename).name} line {last.lineno}"
 
 
 def _print(finding: Finding, console: Console) -> None:

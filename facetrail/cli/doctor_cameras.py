@@ -19,18 +19,19 @@ from facetrail.errors import BadSettings, StreamLost
 from facetrail.settings import Settings
 from facetrail.store import Keys
 from ingest.reading.hardware import SOFTWARE
-from ingest.reading.packets import Patience
 from ingest.reading.stream import Reading
 from ingest.saying.status import status_of
 from ingest.sharing.leases import owners
 
 #: Opened at once: enough that cameras which don't answer are soon told, few enough to decode.
 AT_ONCE = 8
-#: Less patient than ingest with the first picture, which cameras send within two seconds mostly.
-PATIENCE = Patience(first_picture_s=12.0)
-#: Of one camera, whatever happens: all that it may take, and asking who answers in its place.
-LIMIT_S = 30.0
+#: For each eight of them, whatever happens; ingest waits less long for a picture.
+LIMIT_S = 45.0
 MEND = "see whether another player shows it on this machine, and mend the address or the camera"
+
+
+class NotBegun(Exception):
+    """Its turn never came."""
 
 
 def findings(client: redis.Redis | None, settings: Settings) -> Iterator[Finding]:
@@ -66,6 +67,8 @@ def _opened(cameras: Sequence[Camera], limit_s: float) -> Iterator[View | Except
     for answer in answers:
         try:
             yield answer.result(max(0.0, deadline - time.monotonic()))
+        except TimeoutError as error:
+            yield error if answer.running() else NotBegun()
         except Exception as error:  # told by the camera's finding
             yield error
 
@@ -74,6 +77,7 @@ def _open_each(waiting: SimpleQueue[tuple[Camera, Future[View]]]) -> None:
     with suppress(Empty):
         while True:
             camera, answer = waiting.get_nowait()
+            answer.set_running_or_notify_cancel()
             try:
                 answer.set_result(_first_picture(camera))
             except Exception as error:
@@ -84,7 +88,7 @@ def _first_picture(camera: Camera) -> View:
     """Raises StreamLost."""
     return view(
         camera.read_url.get_secret_value(),
-        Reading(camera.transport, camera.keyframes_only, PATIENCE),
+        Reading(camera.transport, camera.keyframes_only),
         hwaccel=camera.hwaccel,
         seconds=0.0,
     )
@@ -124,6 +128,9 @@ def _read_by(
 
 
 def _fault(camera: Camera, error: Exception) -> Finding:
+    if isinstance(error, NotBegun):
+        says = f"{camera.name} was not looked at, since others hang"
+        return warning("cameras", says, "mend those, and look again")
     if isinstance(error, StreamLost):
         return bad_by("cameras", f"{camera.name}: {error}", MEND)
     if isinstance(error, TimeoutError):

@@ -12,6 +12,7 @@ from workers.tasks import FUTURE_NS
 
 #: Seconds that nobody notices.
 HARMLESS_S = 1.0
+FUTURE_S = FUTURE_NS / 1e9
 #: Of so many answers the fastest counts, whose moment is known best.
 ASKED = 3
 MEND = "have NTP set the clocks of both hosts, such as chrony: `chronyc tracking` says how it is"
@@ -55,16 +56,17 @@ def judged(ahead: float, chip_ttl_s: float) -> Finding:
     differs = f"this host's clock is {abs(ahead):.3g} s {'ahead of' if ahead > 0 else 'behind'}"
     if abs(ahead) <= HARMLESS_S:
         return good("clock", f"this host's clock and Redis's differ by {abs(ahead) * 1000:.0f} ms")
-    if abs(ahead) <= chip_ttl_s:
+    if abs(ahead) <= min(chip_ttl_s, FUTURE_S):
         return warning("clock", f"{differs} Redis's, and events say so much the wrong time", MEND)
     return bad("clock", f"{differs} Redis's: {_harm(ahead)}", MEND)
 
 
 def _harm(ahead: float) -> str:
-    """What comes of more than a chip may be old."""
+    """What comes of more than a chip may be old, or early."""
     if ahead < 0:
-        return "chips of its cameras are skipped as too old by workers elsewhere"
-    harm = "workers here skip chips of other hosts as too old"
-    if ahead > FUTURE_NS / 1e9:
-        harm += ", and chips of its cameras are set aside elsewhere as from the future"
-    return harm
+        harm = "chips of its cameras are skipped as too old by workers elsewhere"
+        future = ", and workers here set those of other hosts aside as from the future"
+    else:
+        harm = "workers here skip chips of other hosts as too old"
+        future = ", and chips of its cameras are set aside elsewhere as from the future"
+    return harm + future if abs(ahead) > FUTURE_S else harm

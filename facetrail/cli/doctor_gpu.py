@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from facetrail.cli.finding import Finding, bad, good, warning
 from facetrail.settings import Settings
+from workers.encoders.own import MIRRORED
 from workers.encoders.runtime import NVIDIA
 
 #: A driver that hangs must not hold up the command.
@@ -23,7 +24,7 @@ TO_CPU = "or set FACETRAIL_ENCODER_DEVICE=cpu"
 def findings(settings: Settings) -> Iterator[Finding]:
     """Decides as `workers.encoders.runtime` does."""
     gpu = _gpu()
-    if (settings.encoder or "").endswith(".onnx"):
+    if (settings.encoder or "").removesuffix(MIRRORED).endswith(".onnx"):
         yield good("gpu", "the encoder is an ONNX file, which runs on the CPU whatever there is")
     elif settings.encoder_device == "cpu":
         leaves = f", not on the GPU ({gpu})" if gpu else ""

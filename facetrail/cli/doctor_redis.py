@@ -49,7 +49,17 @@ def _fault_of(client: redis.Redis) -> Finding | None:
             "mend them in FACETRAIL_REDIS_URL, redis://USER:PASSWORD@HOST:PORT/DB, with %-signs "
             "for what is special in a password",
         )
+    except redis.BusyLoadingError:
+        return bad(
+            "redis", f"Redis at {where(client)} still reads its files", "wait, and look again"
+        )
     except (redis.ConnectionError, redis.TimeoutError) as error:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return bad(
+                "redis",
+                f"nobody that this host trusts vouches for Redis at {where(client)}",
+                "name the authority of its certificate in SSL_CERT_FILE",
+            )
         return bad_by("redis", away(client, error), "start it")
     except redis.RedisError as error:
         return bad(

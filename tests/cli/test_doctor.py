@@ -19,10 +19,10 @@ from typer.testing import CliRunner
 from examples.simulator import Simulator
 from facetrail.cameras import read_cameras
 from facetrail.children import end
-from facetrail.cli import doctor_clock, doctor_gpu, doctor_redis
+from facetrail.cli import doctor_cameras, doctor_clock, doctor_gpu, doctor_redis
 from facetrail.cli.app import app
 from facetrail.cli.doctor import guarded
-from facetrail.cli.doctor_cameras import _opened
+from facetrail.cli.doctor_cameras import NotBegun, _fault, _opened
 from facetrail.cli.finding import Finding, good
 from facetrail.embedded_redis import server_binary
 from facetrail.settings import read_settings
@@ -150,21 +150,26 @@ def test_a_redis_that_loses_what_it_is_given_is_told_for_people(
         ({"appendfsync": "everysec"}, "good", "costs up to a second (appendfsync everysec)"),
         ({"appendfsync": "always"}, "good", "costs nothing"),
         ({"appendfsync": "no"}, "warning", "may cost the last half minute"),
-        ({"maxmemory": "1000000000"}, "good", "answers in"),
-        ({"maxmemory": "1000000"}, "warning", "of the memory it may"),
+        ({"maxmemory": 1.5}, "good", "answers in"),
+        ({"maxmemory": 1.05}, "warning", "of the memory it may"),
     ],
     ids=str,
 )
 def test_how_redis_writes_and_whether_it_is_full_is_told(
-    options: dict[str, str], level: str, words: str, careless: int
+    options: dict[str, object], level: str, words: str, careless: int
 ) -> None:
+    # Given a Redis set so; maxmemory: times what it uses
     with redis.Redis(port=careless) as client:
-        usual = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory": "0"}
-        for name, value in (usual | options).items():
-            client.config_set(name, value)
-        found = list(doctor_redis.findings(client))
-        for name, value in (usual | {"appendonly": "no"}).items():
-            client.config_set(name, value)
+        usual: dict[str, object] = {"appendonly": "yes", "appendfsync": "everysec"}
+        try:
+            for name, value in (usual | options).items():
+                if isinstance(value, float):
+                    value = int(value * int(client.info("memory")["used_memory"]))
+                client.config_set(name, str(value))
+            found = list(doctor_redis.findings(client))
+        finally:
+            for name, value in (usual | {"appendonly": "no", "maxmemory": 0}).items():
+                client.config_set(name, str(value))
     (one,) = [finding for finding in found if words in finding.says]
     assert one.level == level
     assert [finding for finding in found if finding.level == "warning"] == [one] * (
@@ -197,21 +202,16 @@ def test_what_a_user_may_not_ask_is_told_and_all_else_is_looked_at(
     assert {one.check for one in found} == {"redis", "clock", "models", "gpu"}
 
 
-@pytest.mark.parametrize(
-    ("login", "words", "mend"),
-    [
-        ("worker:hunter2", "refuses the user or password", "mend them in FACETRAIL_REDIS_URL"),
-        (":hunter2", "refuses the user or password", "mend them in FACETRAIL_REDIS_URL"),
-    ],
-)
+@pytest.mark.parametrize("login", ["worker:hunter2", ":hunter2"])
 def test_a_wrong_password_is_told_and_not_shown(
-    login: str, words: str, mend: str, doctor: Doctor, guarded_port: int
+    login: str, doctor: Doctor, guarded_port: int
 ) -> None:
     url = f"redis://{login}@127.0.0.1:{guarded_port}/0"
     status, found = doctor("--no-cameras", FACETRAIL_REDIS_URL=url)
     (one,) = of("redis", found)
     assert (status, one.level) == (1, "bad")
-    assert f"127.0.0.1:{guarded_port} {words}" in one.says and mend in (one.mend or "")
+    assert f"127.0.0.1:{guarded_port} refuses the user or password" in one.says
+    assert "mend them in FACETRAIL_REDIS_URL" in (one.mend or "")
 
 
 @pytest.mark.parametrize(
@@ -242,6 +242,7 @@ def test_without_a_redis_all_else_is_looked_at(
     [
         (0.0, "good", "differ by"),
         (2.0, "warning", "2 s ahead of Redis's"),
+        (-700.0, "bad", "set those of other hosts aside as from the future"),
         (-45.0, "bad", "45 s behind Redis's: chips of its cameras are skipped as too old"),
         (45.0, "bad", "workers here skip chips of other hosts as too old"),
         (700.0, "bad", "set aside elsewhere as from the future"),
@@ -256,7 +257,7 @@ def test_a_clock_that_differs_from_rediss_is_told(
     # I expect what comes of it, and NTP as the mend
     assert one.level == level and words in one.says
     assert (one.mend is None) == (level == "good")
-    assert "future" not in one.says or ahead > 600
+    assert ("future" in one.says) == (abs(ahead) > 600)
 
 
 def test_files_of_models_that_are_missing_have_the_command_that_fetches_them(
@@ -320,7 +321,9 @@ def test_each_camera_is_opened_and_no_password_is_shown(
         lost=None, fps=5.0, clock="rtcp", codec="h264", size=(320, 240), waiting=0, dropped={}
     )
     client.set(keys.camera_status("door"), msgspec.json.encode(reads))
-    device = next(device for device in AUTO if missing(device))
+    device = next((device for device in AUTO if missing(device)), None)
+    if device is None:
+        pytest.skip("this machine has every decoder")
     away = "rtsp://viewer:{PW}@127.0.0.1:9/s"
     with rtsp_server({"lobby": clip}, log=tmp_path / "rtsp.log") as cameras:
         urls = {
@@ -360,9 +363,26 @@ def test_a_camera_that_hangs_holds_up_no_other_and_not_for_long(tmp_path: Path) 
         began = time.monotonic()
 
         # If the time for both is up, I expect the one to be late, and the picture of the other
-        gate, hall = _opened(read_cameras(file), limit_s=1.0)
+        gate, hall = _opened(read_cameras(file), limit_s=3.0)
         assert isinstance(gate, TimeoutError) and not isinstance(hall, Exception)
-        assert time.monotonic() - began < 3.0
+        assert time.monotonic() - began < 10.0
+
+
+def test_a_camera_whose_turn_never_came_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given one that stays silent, and room for one at a time
+    write_clip(tmp_path / "clip.mp4", moving(15))
+    monkeypatch.setattr(doctor_cameras, "AT_ONCE", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        file = tmp_path / "cameras.yml"
+        url = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/s"
+        file.write_text(f"cameras: {{gate: {{url: '{url}'}}, hall: {{url: clip.mp4}}}}")
+        cameras = read_cameras(file)
+        _, hall = _opened(cameras, limit_s=0.2)
+    assert isinstance(hall, NotBegun)
+    told = _fault(cameras[1], hall)
+    assert told.level == "warning" and "hall was not looked at" in told.says
 
 
 def test_a_camera_file_is_told_that_is_not_there_or_wrong(doctor: Doctor, tmp_path: Path) -> None:
@@ -423,6 +443,16 @@ def test_a_gpu_that_is_wanted_and_not_there_is_bad(doctor: Doctor) -> None:
     assert "FACETRAIL_ENCODER_DEVICE=cpu" in (one.mend or "")
 
 
+@pytest.mark.parametrize("name", ["mine.onnx", "mine.onnx+mirrored"])
+def test_an_onnx_encoder_needs_no_gpu_also_where_one_is_wanted(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACETRAIL_ENCODER_DEVICE", "gpu")
+    monkeypatch.setenv("FACETRAIL_ENCODER", name)
+    (one,) = doctor_gpu.findings(read_settings())
+    assert one.level == "good" and "runs on the CPU" in one.says
+
+
 def test_a_check_that_breaks_off_is_a_finding_without_the_errors_words() -> None:
     def broken() -> Iterator[Finding]:
         yield good("redis", "one")
@@ -430,4 +460,5 @@ def test_a_check_that_breaks_off_is_a_finding_without_the_errors_words() -> None
 
     first, last = guarded("redis", broken)
     assert first.level == "good"
-    assert last.level == "bad" and "KeyError" in last.says and "hunter2" not in last.says
+    assert last.level == "bad" and "KeyError, test_doctor.py line " in last.says
+    assert "hunter2" not in last.says

@@ -53,7 +53,7 @@ def as_it_comes(tmp_path: Path, wait_for: WaitFor) -> Iterator[Start]:
 
 
 @pytest.fixture
-def ours(tmp_path: Path) -> Iterator[Start]:
+def ours(tmp_path: Path, wait_for: WaitFor) -> Iterator[Start]:
     """The same of the embedded one."""
     server = EmbeddedRedis(tmp_path / "ours")
     client = connect(server.url)
@@ -61,8 +61,7 @@ def ours(tmp_path: Path) -> Iterator[Start]:
     def start() -> redis.Redis:
         if server.pid is not None:
             os.kill(server.pid, 9)
-            while not server.died():
-                pass
+            wait_for(server.died)
         server.start()
         return client
 
@@ -76,7 +75,7 @@ def url_of(client: redis.Redis) -> str:
 
 
 @pytest.mark.parametrize(("which", "left"), [("as_it_comes", 0), ("ours", MESSAGES)])
-def test_messages_in_a_redis_that_is_killed(
+def test_a_redis_that_is_killed_keeps_its_messages_only_if_it_is_set_so(
     which: str, left: int, keys: Keys, request: pytest.FixtureRequest
 ) -> None:
     start: Start = request.getfixturevalue(which)
@@ -92,7 +91,9 @@ def fill(client: redis.Redis) -> None:
         client.set(f"other:{number}", b"x" * 50_000)
 
 
-def test_the_queue_in_a_full_redis(as_it_comes: Start, ours: Start, keys: Keys) -> None:
+def test_a_full_redis_keeps_the_queue_only_if_it_is_set_so(
+    as_it_comes: Start, ours: Start, keys: Keys
+) -> None:
     # Given messages in a Redis that is a cache, and in ours
     cache, own = as_it_comes(), ours()
     cache.config_set("maxmemory-policy", "allkeys-random")
@@ -135,7 +136,10 @@ def test_every_role_warns_as_it_starts(
     for module, file in files.items():
         with file.open("wb") as log:
             command = [sys.executable, "-m", module]
-            running.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
+            process = subprocess.Popen(
+                command, env=environment, stdout=log, stderr=log, preexec_fn=end_with_parent
+            )
+            running.append(process)
     try:
         for file in files.values():
             wait_for(lambda file=file: "set `appendonly yes`" in file.read_text(), timeout_s=60)

@@ -16,6 +16,9 @@ from benchmarks.load_site import LoadSite
 from benchmarks.stand_in import jpeg_of
 from facetrail.broker import celery_app
 from facetrail.children import end, end_with_parent
+from facetrail.cli import doctor_redis
+from facetrail.cli.finding import Finding
+from facetrail.settings import Settings
 from facetrail.wire import TASK, Message
 from tests.workers.conftest import seen
 
@@ -54,7 +57,9 @@ def test_who_trusts_its_certificate_works_over_it_and_nobody_else(
     # Given a worker and a sender that trust who vouches for Redis, and a worker that does not
     command = [sys.executable, "-m", "workers"]
     environment = os.environ | {"FACETRAIL_REDIS_URL": encrypted}
-    wary = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    wary = subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=end_with_parent
+    )
     site.client.execute_command("ACL SETUSER worker on >s3cret ~* &* +@all")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     worker = site.start_worker("benchmarks.stand_in", FACETRAIL_REDIS_URL=encrypted)
@@ -76,3 +81,9 @@ def test_who_trusts_its_certificate_works_over_it_and_nobody_else(
     assert wary.returncode == 1
     assert "CERTIFICATE_VERIFY_FAILED" in said and said.count("\n") == 1
     assert "s3cret" not in said
+
+
+def test_the_doctor_names_what_is_missing(encrypted: str) -> None:
+    found = doctor_redis.reached(Settings(redis_url=encrypted))
+    assert isinstance(found, Finding) and found.level == "bad"
+    assert "vouches" in found.says and "SSL_CERT_FILE" in (found.mend or "")

@@ -75,8 +75,8 @@ class Held:
     def flush(self) -> None:
         """Tells Redis of what is finished."""
         if finished := list(self._finished):
-            # In a transaction a full Redis refuses even what makes room. The places last: one that
-            # nothing is in any more is forgotten, a message in none that is known is not.
+            # In a transaction a full Redis refuses even what makes room. The messages first: an
+            # empty place is forgotten; a message in one that nobody knows of would lie for ever.
             with self._client.pipeline(transaction=False) as pipe:
                 pipe.delete(*map(self._keys.held, finished))
                 pipe.zrem(self._keys.held_since, *finished)
