@@ -68,7 +68,8 @@ def _opened(cameras: Sequence[Camera], limit_s: float) -> Iterator[View | Except
         try:
             yield answer.result(max(0.0, deadline - time.monotonic()))
         except TimeoutError as error:
-            yield error if answer.running() else NotBegun()
+            # It may have answered meanwhile, or with this very error.
+            yield error if answer.running() or answer.done() else NotBegun()
         except Exception as error:  # told by the camera's finding
             yield error
 
