@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -17,23 +15,21 @@ import redis
 from typer.testing import CliRunner
 
 from examples.simulator import Simulator
-from facetrail.cameras import read_cameras
-from facetrail.children import end
+from facetrail.cameras import Camera, read_cameras
 from facetrail.cli import doctor_cameras, doctor_clock, doctor_gpu, doctor_redis
 from facetrail.cli.app import app
 from facetrail.cli.doctor import guarded
 from facetrail.cli.doctor_cameras import NotBegun, _fault, _opened
 from facetrail.cli.finding import Finding, good
-from facetrail.embedded_redis import server_binary
 from facetrail.settings import read_settings
 from facetrail.store import Keys
 from ingest.reading.hardware import AUTO, missing
 from ingest.saying.status import CameraStatus
 from tests.cli.conftest import Run
 from tests.ingest.clips import moving, write_clip
+from tests.redis_server import redis_server, with_users
 from workers.encoders.registry import entry_of
 
-USERS = Path(__file__).parents[2] / "deploy" / "redis" / "users.acl"
 SECRET = "p@ss:w/rd%hunter2"
 WaitFor = Callable[..., None]
 #: The exit status and what was found, of a command with these arguments and variables.
@@ -64,42 +60,19 @@ def of(check: str, findings: list[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.check == check]
 
 
-@contextmanager
-def server(folder: Path, wait_for: WaitFor, *options: str) -> Iterator[int]:
-    """The port of a Redis of its own with these lines in its configuration."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    configuration = folder / "redis.conf"
-    lines = (f"port {port}", "bind 127.0.0.1", f"dir {folder}", 'save ""', *options)
-    configuration.write_text("\n".join(lines))
-    process = subprocess.Popen([server_binary(), str(configuration)], stdout=subprocess.DEVNULL)
-
-    def is_up() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    wait_for(is_up)
-    yield port
-    end(process, wait_s=10)
-
-
 @pytest.fixture(scope="module")
 def careless(tmp_path_factory: pytest.TempPathFactory, wait_for: WaitFor) -> Iterator[int]:
     """A Redis that is set up to lose what it is given."""
     options = ("appendonly no", "maxmemory-policy allkeys-lru")
-    with server(tmp_path_factory.mktemp("careless"), wait_for, *options) as port:
+    with redis_server(tmp_path_factory.mktemp("careless"), wait_for, *options) as port:
         yield port
 
 
 @pytest.fixture(scope="module")
 def guarded_port(tmp_path_factory: pytest.TempPathFactory, wait_for: WaitFor) -> Iterator[int]:
-    """A Redis with the users of the file, each with its own name as password."""
+    """A Redis with the users of the file."""
     folder = tmp_path_factory.mktemp("guarded")
-    lines = [line for line in USERS.read_text().splitlines() if line.startswith("user ")]
-    users = folder / "users.acl"
-    users.write_text("".join(f"{line} >{line.split()[1]}\n" for line in lines))
-    with server(folder, wait_for, "appendonly yes", f"aclfile {users}") as port:
+    with redis_server(folder, wait_for, "appendonly yes", with_users(folder)) as port:
         yield port
 
 
@@ -194,7 +167,7 @@ def test_a_redis_without_blmove_is_too_old(version: str, old: bool) -> None:
 def test_what_a_user_may_not_ask_is_told_and_all_else_is_looked_at(
     user: str, refused: dict[str, str], doctor: Doctor, guarded_port: int
 ) -> None:
-    url = f"redis://{user}:{user}@127.0.0.1:{guarded_port}/0"
+    url = f"redis://{user}:{user}-secret@127.0.0.1:{guarded_port}/0"
     status, found = doctor("--no-cameras", FACETRAIL_REDIS_URL=url)
     assert status == 0
     for check, words in refused.items():
@@ -353,35 +326,35 @@ def test_each_camera_is_opened_and_no_password_is_shown(
     assert cellar.level == "warning" and f"{device} can't be used here" in cellar.says
 
 
-def test_a_camera_that_hangs_holds_up_no_other_and_not_for_long(tmp_path: Path) -> None:
-    # Given one that takes the connection and stays silent, and a clip
+@pytest.fixture
+def silent_and_clip(tmp_path: Path) -> Iterator[tuple[Camera, ...]]:
+    """A camera that takes the connection and stays silent, and a clip."""
     write_clip(tmp_path / "clip.mp4", moving(15))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         file = tmp_path / "cameras.yml"
         url = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/s"
         file.write_text(f"cameras: {{gate: {{url: '{url}'}}, hall: {{url: clip.mp4}}}}")
-        began = time.monotonic()
+        yield tuple(read_cameras(file))
 
-        # If the time for both is up, I expect the one to be late, and the picture of the other
-        gate, hall = _opened(read_cameras(file), limit_s=3.0)
-        assert isinstance(gate, TimeoutError) and not isinstance(hall, Exception)
-        assert time.monotonic() - began < 10.0
+
+def test_a_camera_that_hangs_holds_up_no_other_and_not_for_long(
+    silent_and_clip: tuple[Camera, ...],
+) -> None:
+    # If the time for both is up, I expect the one to be late, and the picture of the other
+    began = time.monotonic()
+    gate, hall = _opened(silent_and_clip, limit_s=3.0)
+    assert isinstance(gate, TimeoutError) and not isinstance(hall, Exception)
+    assert time.monotonic() - began < 10.0
 
 
 def test_a_camera_whose_turn_never_came_is_told_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    silent_and_clip: tuple[Camera, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given one that stays silent, and room for one at a time
-    write_clip(tmp_path / "clip.mp4", moving(15))
+    # Given room for one at a time
     monkeypatch.setattr(doctor_cameras, "AT_ONCE", 1)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        file = tmp_path / "cameras.yml"
-        url = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/s"
-        file.write_text(f"cameras: {{gate: {{url: '{url}'}}, hall: {{url: clip.mp4}}}}")
-        cameras = read_cameras(file)
-        _, hall = _opened(cameras, limit_s=0.2)
+    _, hall = _opened(silent_and_clip, limit_s=0.2)
     assert isinstance(hall, NotBegun)
-    told = _fault(cameras[1], hall)
+    told = _fault(silent_and_clip[1], hall)
     assert told.level == "warning" and "hall was not looked at" in told.says
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,40 +14,22 @@ import redis
 
 from examples.simulator import Simulator
 from facetrail.children import end
-from facetrail.embedded_redis import server_binary
 from facetrail.events import MatchEvent, parse
 from facetrail.store import Keys
 from index.gallery import Gallery
 from ingest.faces.face import Picture
 from tests.ingest.clips import passing, write_clip
+from tests.redis_server import lines_of_users, redis_server, with_users
 
-USERS = Path(__file__).parents[2] / "deploy" / "redis" / "users.acl"
 ROLES = ("ingest", "worker", "operator", "subscriber")
 WaitFor = Callable[..., None]
 
 
 class Guarded:
-    """A Redis whose users are those of the file; each has its name for a password."""
+    """A Redis whose users are those of the file, and one who may do all."""
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        users = folder / "users.acl"
-        lines = [line for line in USERS.read_text().splitlines() if line.startswith("user ")]
-        users.write_text(
-            "\n".join(
-                [f"{line} >{line.split()[1]}-secret" for line in lines]
-                + ["user admin on ~* &* +@all >admin-secret", ""]
-            )
-        )
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        configuration = folder / "redis.conf"
-        configuration.write_text(
-            f"port {self.port}\nbind 127.0.0.1\ndir {folder}\naclfile {users}\n"
-            'save ""\nappendonly yes\nmaxmemory-policy noeviction\n'
-        )
-        self._process = subprocess.Popen([server_binary(), str(configuration)])
+    def __init__(self, port: int) -> None:
+        self.port = port
 
     def url(self, role: str) -> str:
         return f"redis://{role}:{role}-secret@127.0.0.1:{self.port}/0"
@@ -56,22 +37,14 @@ class Guarded:
     def client(self, role: str) -> redis.Redis:
         return redis.Redis.from_url(self.url(role))
 
-    def is_up(self) -> bool:
-        try:
-            return bool(self.client("admin").ping())
-        except redis.ConnectionError:
-            return False
-
-    def stop(self) -> None:
-        end(self._process, wait_s=10)
-
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory, wait_for: WaitFor) -> Iterator[Guarded]:
-    made = Guarded(tmp_path_factory.mktemp("site") / "guarded")
-    wait_for(made.is_up, timeout_s=30)
-    yield made
-    made.stop()
+    folder = tmp_path_factory.mktemp("guarded")
+    users = with_users(folder, "user admin on ~* &* +@all >admin-secret")
+    options = ("appendonly yes", "maxmemory-policy noeviction", users)
+    with redis_server(folder, wait_for, *options) as port:
+        yield Guarded(port)
 
 
 def test_each_role_does_its_work_and_is_denied_nothing(
@@ -156,6 +129,6 @@ def test_a_stranger_is_nobody(guarded: Guarded) -> None:
 
 
 def test_the_file_as_it_is_lets_nobody_in() -> None:
-    users = [line for line in USERS.read_text().splitlines() if line.startswith("user ")]
+    users = lines_of_users()
     assert {line.split()[1] for line in users} == {"default", *ROLES}
     assert not any(rule[0] in ">#" or rule == "nopass" for line in users for rule in line.split())

@@ -177,7 +177,8 @@ class Channel(stock.Channel):
         return [(tag, answer)]
 
     def _hand_over(self, tag: str, raw: bytes) -> None:
-        if not self.active_queues or not self.is_working():  # it came while the worker left
+        if not self.active_queues or not self.is_working():
+            # It came while the worker left, or hangs: others have it sooner.
             self.held.give_back([tag])
             return
         try:

@@ -79,6 +79,9 @@ class Beside:
         return [(process, value) for what, process, value in lines if what == wanted]
 
 
+BesideOf = Callable[[str], Beside]
+
+
 def message(chips: int, track: int) -> bytes:
     picture = jpeg_of(marked(np.full((112, 112, 3), 100, np.uint8), 1))
     items = tuple(seen(picture, number, track=track) for number in range(1, chips + 1))
@@ -86,7 +89,7 @@ def message(chips: int, track: int) -> bytes:
 
 
 @pytest.fixture
-def beside(tmp_path: Path, wait_for: WaitFor) -> Iterator[Callable[[str], Beside]]:
+def beside(tmp_path: Path, wait_for: WaitFor) -> Iterator[BesideOf]:
     """`beside("kombu")`"""
     made: list[Beside] = []
 
@@ -99,9 +102,6 @@ def beside(tmp_path: Path, wait_for: WaitFor) -> Iterator[Callable[[str], Beside
     yield one
     for each in made:
         each.site.close()
-
-
-BesideOf = Callable[[str], Beside]
 
 
 def test_what_a_process_that_dies_had_begun_comes_again_within_seconds(
