@@ -307,7 +307,7 @@ def test_a_file_that_is_filled_anew_holds_nothing_of_before(
 ) -> None:
     lines = [b"line %d\n" % i for i in range(10)]
     with (tmp_path / "people").open("w+b") as file:
-        fill(file, iter([b"of before\n"] * 10_000), words)
+        fill(file, iter([b"of before\n"] * 10_000), None)
         fill(file, iter(lines), words)
         file.seek(0)
         found = io.BytesIO()
