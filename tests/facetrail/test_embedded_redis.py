@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 
+from benchmarks import redis_kills
 from facetrail.embedded_redis import EmbeddedRedis, running_url, server_binary
 from facetrail.errors import RedisAway
 
@@ -193,3 +196,33 @@ def test_a_place_too_deep_for_a_socket_is_named(
     with pytest.raises(RedisAway, match="deep for a socket.*name a shorter folder in TMPDIR"):
         EmbeddedRedis(tmp_path / "data").start()
     assert not list(deep.iterdir())
+
+
+def test_nothing_that_it_has_answered_is_lost_by_kills(tmp_path: Path) -> None:
+    found = redis_kills.run(tmp_path, kills=2)
+    assert found.answered > 10
+    assert found.lost == 0
+
+
+def test_one_that_is_killed_while_it_writes_its_file_anew_is_started_again(
+    server: EmbeddedRedis,
+) -> None:
+    # Given one whose child writes the file anew, which it would go on with for a while
+    with redis.Redis.from_url(server.start()) as client:
+        client.config_set("auto-aof-rewrite-percentage", 0)
+        for number in range(20):
+            client.set(str(number), os.urandom(1_000_000))
+        client.bgrewriteaof()
+    assert server.pid is not None
+    process = psutil.Process(server.pid)
+    (child,) = process.children()
+    child.suspend()
+    threading.Timer(1.0, child.resume).start()
+
+    # If it is killed meanwhile
+    process.kill()
+    process.wait()
+
+    # I expect another one to have its place
+    with redis.Redis.from_url(server.start()) as client:
+        assert client.dbsize() == 20
