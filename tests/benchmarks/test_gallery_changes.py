@@ -11,7 +11,7 @@ from benchmarks.gallery_changes import run, state_of
 
 
 @pytest.mark.parametrize(
-    "seconds", [2, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(300)])]
+    "seconds", [4, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(300)])]
 )
 def test_nobody_is_wrong_and_all_agree_in_the_end(tmp_path: Path, seconds: float) -> None:
     outcome = run(

@@ -156,7 +156,7 @@ def site(
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     ("site", "within_s"),
-    [(6, START_S), pytest.param(12, 10.0, marks=pytest.mark.slow)],
+    [(4, START_S), pytest.param(12, 10.0, marks=pytest.mark.slow)],
     indirect=["site"],
 )
 def test_the_cameras_of_a_killed_host_are_read_by_the_others_and_none_twice(

@@ -56,6 +56,6 @@ def test_a_worker_that_dies_as_it_takes_a_message(
 
 
 def test_nothing_is_lost_while_workers_are_killed_again_and_again(tmp_path: Path) -> None:
-    found = kills.run("ours", seed=1, messages=3_000, every_s=0.7, folder=tmp_path)
+    found = kills.run("ours", seed=1, messages=3_000, every_s=0.4, folder=tmp_path)
     assert found.kills > 3
     assert found.lost == 0
