@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from facetrail import log as logging
 from facetrail.errors import FacetrailError
-from facetrail.heaps import few_heaps
+from facetrail.heaps import few_heaps, give_back_freed
 from facetrail.redis_keeping import warn_of_losses
 from facetrail.settings import Settings, read_settings
 from facetrail.sightings import expire
@@ -47,6 +47,8 @@ from workers.vote import Votes
 
 SWEEP_S = 0.5
 HEAPS = 2
+#: Every so many seconds what was freed is given back.
+GIVE_BACK_S = 10.0
 #: For the status of a worker that ends.
 LAST_WORDS_S = 2.0
 
@@ -72,6 +74,7 @@ def run(settings: Settings) -> int:
     aside = told_by_celery(service, condition)
     start("replica", partial(service.replica.follow, ended, mismatched=aside))
     start("sweep", partial(sweep, service, ended))
+    start("memory", partial(keep_small, ended))
     saying = start("condition", partial(condition.say_until, ended, name, service.measures))
     log.info("worker starts", worker=name, encoder=service.encoder.id)
     try:
@@ -238,6 +241,12 @@ def sweep(service: Service, ended: threading.Event) -> None:
     while not ended.wait(SWEEP_S):
         if not all([_is_done(name, task) for name, task in tasks.items()]):
             ended.wait(PAUSE_S)
+
+
+def keep_small(ended: threading.Event) -> None:
+    """What a busy moment took goes back soon after."""
+    while not ended.wait(GIVE_BACK_S):
+        give_back_freed()
 
 
 def _is_done(name: str, task: Callable[[], object]) -> bool:
