@@ -320,7 +320,7 @@ def test_photos_in_folders_of_a_person_s_folder_are_counted(
     )
 
 
-@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize("as_json", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_names_that_are_not_utf_8_are_shown_as_they_can_be(
     as_json: bool, facetrail: Run, photos: Path, tmp_path: Path, gallery: Gallery
 ) -> None:

@@ -190,7 +190,7 @@ def test_how_far_workers_have_followed_is_shown(
     assert "Redis's files hold erased data still" in facetrail("people", "status").stdout
 
 
-@pytest.mark.parametrize("how", ["photo", "event"])
+@pytest.mark.parametrize("how", [pytest.param("photo", marks=pytest.mark.slow), "event"])
 def test_a_face_that_is_not_theirs_is_never_called_so_again(
     facetrail: Run,
     gallery: Gallery,

@@ -129,7 +129,11 @@ def test_a_signal_ends_every_child(
 @pytest.mark.parametrize(
     ("victim", "sentence"),
     [
-        ("worker", "facetrail: the worker ended by itself with status -9, so everything was"),
+        pytest.param(
+            "worker",
+            "facetrail: the worker ended by itself with status -9, so everything was",
+            marks=pytest.mark.slow,
+        ),
         ("redis", "facetrail: the embedded Redis ended by itself, so everything was ended"),
     ],
 )

@@ -137,7 +137,7 @@ def test_a_key_that_would_take_hours_to_open_is_refused_at_once(sealed: bytes) -
         Unsealing("people", io.BytesIO(data), WORDS)
 
 
-@pytest.mark.parametrize("held", [b"no key", b"\xff\xfe"])
+@pytest.mark.parametrize("held", [b"no key", pytest.param(b"\xff\xfe", marks=pytest.mark.slow)])
 def test_what_is_no_key_behind_the_passphrase_is_refused(held: bytes) -> None:
     data = passphrase.encrypt(held, WORDS, armored=True)
     with pytest.raises(BadExport, match="people can't be opened"):

@@ -16,9 +16,10 @@ from training.pixels import Pixels
 from workers.encoders.registry import open_encoder
 
 PUBLISHED = json.loads(FIGURES.read_text())
-#: Of the fifth fold alone, as docs/accuracy.md has it: three pairs of its 600 more or less.
-ON_FOLD_5 = {"retail0095": 0.9917, "dlib_resnet": 0.9833, "nn4_small2": 0.9533}
-TOLERANCE_ON_FOLD_5 = 0.0051
+#: Of every third pair of the fifth fold, of which docs/accuracy.md has 0.9917, 0.9833 and 0.9533:
+#: a pair of its 200 more or less.
+ON_A_THIRD = {"retail0095": 0.995, "dlib_resnet": 0.985, "nn4_small2": 0.96}
+TOLERANCE_ON_A_THIRD = 0.0051
 TOLERANCE = 0.002
 
 
@@ -29,9 +30,14 @@ def pairs(test_data: Path) -> list[Pair]:
 
 
 @pytest.fixture(scope="module")
-def fold_5(pairs: list[Pair], model_dir: Path, cache_dir: Path) -> PhotoChips:
-    """A chip of every photo of the fifth fold."""
-    return found_in(in_folds(pairs, {5}), model_dir, cache_dir)
+def third(pairs: list[Pair]) -> list[Pair]:
+    return in_folds(pairs, {5})[::3]
+
+
+@pytest.fixture(scope="module")
+def of_third(third: list[Pair], model_dir: Path, cache_dir: Path) -> PhotoChips:
+    """A chip of each of its photos."""
+    return found_in(third, model_dir, cache_dir)
 
 
 @pytest.fixture(scope="module")
@@ -50,18 +56,17 @@ def verified(pairs: list[Pair], found: PhotoChips, encoder: Encodes) -> Verifica
     return verify(pairs, dict(zip(found.paths, encoded(found.chips, encoder), strict=True)))
 
 
-@pytest.mark.timeout(600)  # twenty seconds on two cores that do nothing else
-@pytest.mark.parametrize("name", ON_FOLD_5)
-def test_an_encoder_verifies_the_fifth_fold_as_published(
-    name: str, pairs: list[Pair], fold_5: PhotoChips, model_dir: Path, cache_dir: Path
+@pytest.mark.parametrize("name", ON_A_THIRD)
+def test_an_encoder_verifies_a_third_of_a_fold_as_it_did(
+    name: str, third: list[Pair], of_third: PhotoChips, model_dir: Path, cache_dir: Path
 ) -> None:
     encoder = open_encoder(name, model_dir=model_dir, cache_dir=cache_dir)
-    figures = verified(in_folds(pairs, {5}), fold_5, encoder)
-    assert figures.accuracy == pytest.approx(ON_FOLD_5[name], abs=TOLERANCE_ON_FOLD_5)
+    figures = verified(third, of_third, encoder)
+    assert figures.accuracy == pytest.approx(ON_A_THIRD[name], abs=TOLERANCE_ON_A_THIRD)
 
 
-def test_pixels_are_little_better_than_chance(pairs: list[Pair], fold_5: PhotoChips) -> None:
-    assert 0.55 < verified(in_folds(pairs, {5}), fold_5, Pixels()).accuracy < 0.7
+def test_pixels_are_little_better_than_chance(third: list[Pair], of_third: PhotoChips) -> None:
+    assert 0.55 < verified(third, of_third, Pixels()).accuracy < 0.7
 
 
 @pytest.mark.slow

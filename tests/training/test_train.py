@@ -94,7 +94,7 @@ def test_another_plan_does_not_go_on(
         train(data, plan, trained, inputs=inputs, teacher=encoder)
 
 
-@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("half", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_file_is_an_encoder(trained: Path, chips: Chips, tmp_path: Path, half: bool) -> None:
     # Given the best pass's model
     found = Checkpoints(trained).last()
