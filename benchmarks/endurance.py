@@ -34,7 +34,7 @@ import numpy as np
 import redis
 import skimage.data
 
-from facetrail.children import end, end_with_parent
+from facetrail.children import end, end_with_parent, is_running
 from facetrail.embedded_redis import EmbeddedRedis
 from facetrail.events import replay
 from facetrail.store import Keys, connect
@@ -207,13 +207,6 @@ def _held_mb(pid: int) -> float:
     return 0.0
 
 
-def _is_there(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 class Endurance:
     """Lets things happen to cameras, and follows what becomes of them."""
 
@@ -325,7 +318,7 @@ def run(folder: Path, *, seconds: float, cameras: int, every_s: float, seed: int
         outcome.happened = endurance.happened
         outcome.memory_mb = memory.by_tenths()
         outcome.restarts = len(memory.seen) - 1 - cameras
-        outcome.orphans = sum(map(_is_there, memory.seen))
+        outcome.orphans = sum(map(is_running, memory.seen))
     return outcome
 
 

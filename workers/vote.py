@@ -30,7 +30,7 @@ PATIENCE_MS = 3_000
 #: A track nobody heard of for so long, whose camera nobody reads, has ended; but not before
 #: what a dead worker held could come again.
 ORPHAN_S = 10
-#: Of so many tracks and people a worker remembers the best chip that it has seen; 1.5 MB.
+#: Of so many tracks and people a worker remembers the best chip that it has seen; 1 MB.
 MOST_REMEMBERED = 4_000
 #: Calls that are made in one step: others wait for Redis meanwhile.
 MOST_AT_ONCE = 64

@@ -17,6 +17,7 @@ import pytest
 import redis
 import structlog
 
+from facetrail.children import is_running
 from facetrail.store import Keys
 from facetrail.wire import Encoder
 from index.gallery import Gallery
@@ -171,15 +172,7 @@ NAMES = {
 
 def living(pids: set[int]) -> set[int]:
     """Those that still run; a zombie does not."""
-    alive = set()
-    for pid in pids:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue
-        if state != "Z":
-            alive.add(pid)
-    return alive
+    return {pid for pid in pids if is_running(pid)}
 
 
 def ended_within(seconds: float, pids: set[int]) -> bool:

@@ -16,6 +16,7 @@ import pytest
 
 from examples.scene import FPS, SCENES, encode
 from examples.simulator import PYTHON, SERVER, NoRtspServer, Simulator
+from facetrail.children import is_running
 
 Server = type[Simulator]
 #: Pictures of the clip: three seconds.
@@ -154,12 +155,4 @@ def test_it_ends_with_its_parent(
         child = int(parent.stdout.readline())
         parent.kill()
 
-    wait_for(lambda: not _runs(child), timeout_s=5)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"  # in a container nobody may collect what has ended
+    wait_for(lambda: not is_running(child), timeout_s=5)

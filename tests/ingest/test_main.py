@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from facetrail.children import end
+from facetrail.children import end, is_running
 from facetrail.events import MatchEvent, replay
 from facetrail.store import Keys
 from facetrail.wire import FaceChip, TrackEnded
@@ -57,15 +57,7 @@ def start(redis_url: str, client: redis.Redis, tmp_path: Path) -> Iterator[Start
 def children(pid: int) -> list[int]:
     """The processes that a process has started and that are there."""
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in found if is_there(int(child))]
-
-
-def is_there(pid: int) -> bool:
-    """Whether it runs; a zombie only waits for whoever inherits it."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    return [int(child) for child in found if is_running(int(child))]
 
 
 def of_type(client: redis.Redis, keys: Keys, kind: str) -> list[MatchEvent]:
@@ -104,7 +96,7 @@ def test_one_camera_is_watched_while_another_is_dead(
     (victim,) = victims
     os.kill(victim, signal.SIGKILL)
     wait_for(lambda: len(of_type(client, keys, "camera_online")) == 2, START_S)
-    assert not is_there(victim)
+    assert not is_running(victim)
     causes = {e.cause for e in of_type(client, keys, "camera_offline") if e.camera == "lobby"}
     assert causes == {"its process was ended by SIGKILL"}
     assert {client.exists(keys.lease(name)) for name in ("lobby", "yard")} == {1}
@@ -114,7 +106,7 @@ def test_one_camera_is_watched_while_another_is_dead(
     assert len(processes) == 2
     ingest.terminate()
     assert ingest.wait(8) == 0
-    assert not any(map(is_there, processes))
+    assert not any(map(is_running, processes))
     assert not client.keys(keys.lease("*"))
     assert "Traceback" not in (tmp_path / "ingest.log").read_text()
     assert all(key.startswith(keys.prefix.encode()) for key in client.keys("*"))
@@ -183,7 +175,7 @@ def test_camera_processes_end_when_their_parent_is_killed(
     wait_for(lambda: of_type(client, keys, "camera_online"), START_S)
     (child,) = children(ingest.pid)
     os.kill(ingest.pid, signal.SIGKILL)
-    wait_for(lambda: not is_there(child), 8)
+    wait_for(lambda: not is_running(child), 8)
 
 
 def test_camera_processes_end_when_their_parent_hangs(
@@ -196,7 +188,7 @@ def test_camera_processes_end_when_their_parent_hangs(
     ingest.send_signal(signal.SIGSTOP)
 
     # I expect its camera not to be read any more, and to be read again once it goes on
-    wait_for(lambda: not is_there(child), PARENT_S + 10)
+    wait_for(lambda: not is_running(child), PARENT_S + 10)
     ingest.send_signal(signal.SIGCONT)
     wait_for(lambda: len(of_type(client, keys, "camera_online")) == 2, START_S)
 
