@@ -126,27 +126,13 @@ def named(client: redis.Redis, keys: Keys, name: str) -> Kept | None:
 
 def of(client: redis.Redis, keys: Keys, owner: str, *, most: int | None = None) -> list[Kept]:
     """A person's or a stranger's, the newest first; at most so many."""
-    return of_each(client, keys, [owner], most=most)[owner]
-
-
-def of_each(
-    client: redis.Redis, keys: Keys, owners: Sequence[str], *, most: int | None = None
-) -> dict[str, list[Kept]]:
-    """As `of`, of all of these owners in two round trips."""
-    names = names_of_each(client, keys, owners, most=most)
-    wanted = [name for own in names for name in own]
+    (wanted,) = names_of_each(client, keys, [owner], most=most)
     if not wanted:
-        return {owner: [] for owner in owners}
+        return []
     with client.pipeline(transaction=False) as pipe:
         pipe.hmget(keys.sightings, wanted)
         pipe.hmget(keys.sighting_encodings, wanted)
-        lines, encodings = pipe.execute()
-    found = zip(wanted, _each(wanted, lines, encodings), strict=True)
-    kept = {name: one for name, one in found if one is not None}
-    return {
-        owner: [kept[name] for name in own if name in kept]
-        for owner, own in zip(owners, names, strict=True)
-    }
+        return kept_of(wanted, *pipe.execute())
 
 
 def names_of_each(
@@ -217,15 +203,19 @@ def _read(
     client: redis.Redis, keys: Keys, wanted: Sequence[bytes], lines: Sequence[bytes | None]
 ) -> Iterator[Kept]:
     encodings = client.hmget(keys.sighting_encodings, list(wanted))
-    return (kept for kept in _each(wanted, lines, encodings) if kept is not None)
+    yield from kept_of(wanted, lines, encodings)
 
 
-def _each(
+def kept_of(
     wanted: Sequence[bytes], lines: Sequence[bytes | None], encodings: Sequence[bytes | None]
-) -> Iterator[Kept | None]:
-    """None for those that can't be read, or were dropped meanwhile."""
-    for name, line, encoding in zip(wanted, lines, encodings, strict=True):
-        yield None if line is None or encoding is None else _kept(name, line, encoding)
+) -> list[Kept]:
+    """What these names have in Redis, without those that can't be read, or were dropped."""
+    found = zip(wanted, lines, encodings, strict=True)
+    kept = [
+        None if line is None or encoding is None else _kept(name, line, encoding)
+        for name, line, encoding in found
+    ]
+    return [one for one in kept if one is not None]
 
 
 def _kept(name: bytes, line: bytes, encoding: bytes) -> Kept | None:

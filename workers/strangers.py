@@ -9,15 +9,16 @@ restored Redis, reads everything anew.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import redis
 import structlog
 
-from facetrail.sightings import Kept, every, names_of_each, of_each
+from facetrail.sightings import Kept, every, names_of_each
 from facetrail.store import Keys
+from facetrail.strangers_log import StrangersLog
 from facetrail.wire import Encodings
 from index.aside import Rebuilding
 from index.face_index import FaceIndex
@@ -61,6 +62,7 @@ class Strangers:
         self._client = client
         self._keys = keys
         self._encoder = encoder
+        self._log = StrangersLog(client, keys, each=MOST_EACH)
         self._lock = threading.Lock()
         self._index = FaceIndex([], NOBODY)
         self._rebuilding: Rebuilding | None = None
@@ -107,20 +109,17 @@ class Strangers:
         if self._position is None:
             return self._load()
         self._take_over()
-        with self._client.pipeline() as pipe:  # both at one moment
-            pipe.xread({self._keys.strangers_log: self._position})
-            pipe.xrevrange(self._keys.strangers_log, count=1)
-            streams, last = pipe.execute()
-        newest = _position(last)
-        entries = streams[0][1] if streams else []
-        if entries and entries[0][1].get(b"previous") == self._position.encode():
-            changed = {fields[b"stranger"].decode() for _, fields in entries}
-            self._apply(self._read(changed))
-            self._position = newest
-        elif newest != self._position:
-            log.info("strangers read anew", position=self._position, newest=newest)
-            return self._load()
-        return newest
+        found = self._log.changes(self._position)
+        while found.previous == self._position:
+            self._apply({one: self._usable(kept) for one, kept in found.strangers.items()})
+            self._position = found.last
+            if found.last == found.newest:
+                return found.newest
+            found = self._log.changes(self._position)
+        if found.newest == self._position:
+            return found.newest
+        log.info("strangers read anew", position=self._position, newest=found.newest)
+        return self._load()
 
     def _load(self) -> str:
         # First: what changes meanwhile is applied again.
@@ -137,15 +136,8 @@ class Strangers:
         self._position = newest
         return newest
 
-    def _read(self, strangers: Collection[str]) -> dict[str, Encodings]:
-        found: dict[str, Encodings] = {}
-        for some in _chunks(list(strangers)):
-            read = of_each(self._client, self._keys, some, most=MOST_EACH)
-            found |= {stranger: self._usable(kept) for stranger, kept in read.items()}
-        return found
-
     def _cut(self, strangers: dict[str, list[Kept]]) -> None:
-        """Leaves of each the same as `_read` gives: workers must not differ."""
+        """Leaves of each what the log would tell of: workers must not differ."""
         many = [stranger for stranger, kept in strangers.items() if len(kept) > MOST_EACH]
         for some in _chunks(many):
             newest = names_of_each(self._client, self._keys, some, most=MOST_EACH)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ ORPHAN_S = 10
 #: Of so many tracks and people a worker remembers the best chip that it has seen; 1 MB.
 MOST_REMEMBERED = 4_000
 #: Calls that are made in one step: others wait for Redis meanwhile.
-MOST_AT_ONCE = 64
+MOST_AT_ONCE = 96
 #: One nobody heard of for so long has ended whoever reads its camera.
 SILENT_S = 60
 
@@ -95,7 +95,8 @@ class Votes:
 
         Raises RedisError where Redis is away: then they may be made again.
         """
-        answers = self._answers([self._bared(call) for call in calls])
+        answers = self._answers(list(self._bared(calls)))
+        self._remember(calls)
         wanted = [place for place, answer in enumerate(answers) if answer == b"picture"]
         if wanted:
             for place, answer in zip(
@@ -120,21 +121,28 @@ class Votes:
                 raise answer
         return answers
 
-    def _bared(self, call: Call) -> Call:
-        """Without the picture, if a better chip of that person in that track was seen here.
+    def _bared(self, calls: Sequence[Call]) -> Iterator[Call]:
+        """Without the picture, if a better chip of that person in that track was counted here.
 
         The script asks for it where that is not so.
         """
-        if not call.picture:
-            return call
-        key = (call.track, str(call.arguments["person"]))
-        weight = float(str(call.arguments["weight"]))
-        if self._best.get(key, -1.0) >= weight:
-            return replace(call, arguments={**call.arguments, "bare": True}, picture=b"")
+        best: dict[tuple[str, str], float] = {}  # of these calls
+        for call in calls:
+            if call.picture:
+                key, weight = _shown(call)
+                if max(best.get(key, -1.0), self._best.get(key, -1.0)) >= weight:
+                    arguments = {**call.arguments, "bare": True}
+                    call = replace(call, arguments=arguments, picture=b"")
+                else:
+                    best[key] = weight
+            yield call
+
+    def _remember(self, calls: Sequence[Call]) -> None:
+        """What was counted; not sooner, or a worse chip would come before it, and be asked for."""
         if len(self._best) >= MOST_REMEMBERED:
             self._best.clear()
-        self._best[key] = weight
-        return call
+        for key, weight in (_shown(call) for call in calls if call.picture):
+            self._best[key] = max(weight, self._best.get(key, -1.0))
 
     def sweep(self) -> None:
         """Closes the votes whose time is up, and ends what nobody speaks of any more.
@@ -282,6 +290,11 @@ def lua(value: object) -> str:
     if isinstance(value, int):
         return str(value)
     return '"' + "".join(f"\\{byte:03d}" for byte in str(value).encode()) + '"'
+
+
+def _shown(call: Call) -> tuple[tuple[str, str], float]:
+    """The track and the person that a chip shows, and how well."""
+    return (call.track, str(call.arguments["person"])), float(str(call.arguments["weight"]))
 
 
 def _camera_of(track: str) -> str:

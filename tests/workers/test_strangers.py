@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import redis
 
+from facetrail import strangers_log
 from facetrail.queue_state import counters
 from facetrail.sightings import every, expire, hand_over, of
 from facetrail.store import Keys
@@ -421,6 +422,23 @@ def test_an_index_that_missed_entries_is_read_anew(
         pass_through(votes, face(number), track=number + 1)
     client.xtrim(keys.strangers_log, maxlen=1, approximate=False)
     assert [who(index, face(number)) for number in range(4)] == ids(said)
+
+
+def test_a_long_log_is_read_in_steps(
+    votes: Votes, said: Said, client: redis.Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an index that has seen the first of many strangers, and two are read in a step
+    monkeypatch.setattr(strangers_log, "MOST_READ", 2)
+    index = Strangers(client, keys, encoder=ENCODER)
+    pass_through(votes, face(0))
+    assert who(index, face(0)) is not None
+    for number in range(1, 6):
+        pass_through(votes, face(number), track=number + 1)
+
+    # I expect it to know all, without reading anew what it knew
+    monkeypatch.setattr(index, "_load", None)
+    assert [who(index, face(number)) for number in range(6)] == ids(said)
+    assert len(index) == 6
 
 
 def test_an_index_of_a_redis_that_was_flushed_is_read_anew(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -211,3 +212,53 @@ def test_a_worse_chip_brings_its_picture_where_the_better_one_is_gone(
     (enter,) = said()
     shown = client.get(keys.snapshot(str(enter.snapshot)))
     assert shown is not None and worse[0].jpeg in shown  # type: ignore[operator]
+
+
+@pytest.fixture
+def scripts_run(client: redis.Redis) -> Callable[[], int]:
+    """`scripts_run()`: how many scripts Redis has run since it was last asked."""
+
+    def run() -> int:
+        count = client.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"]
+        client.config_resetstat()
+        return int(count)
+
+    run()
+    return run
+
+
+def test_no_chip_is_sent_twice_for_being_as_good_as_the_best(
+    votes: Votes, scripts_run: Callable[[], int]
+) -> None:
+    # Given a weight that has more digits than Lua writes by itself, and rounds down there
+    weight = 0.1234567890123449
+    assert float(f"{weight:.14g}") < weight
+    count(votes, chips(CONFIRM), ADA, weight=weight)
+    scripts_run()
+
+    # If chips as good come without their pictures, I expect none to be asked for
+    count(votes, [chip(CONFIRM + 1)], ADA, weight=weight)
+    count(votes, [chip(CONFIRM + 2)], ADA, weight=weight)
+    assert scripts_run() == 2
+
+
+def test_chips_that_overtake_a_better_one_bring_their_pictures(
+    votes: Votes, scripts_run: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a good chip on its way, and a worse one of the same track that comes to Redis first
+    count(votes, [chip(1, track=2)], ADA)
+    overtaken: list[object] = []
+    script = votes._script
+
+    def slow(**words: object) -> object:
+        monkeypatch.setattr(votes, "_script", script)
+        count(votes, [chip(2)], ADA, weight=0.4)
+        overtaken.append(words)
+        return script(**words)
+
+    monkeypatch.setattr(votes, "_script", slow)
+    scripts_run()
+    count(votes, [chip(1)], ADA, weight=0.9)
+
+    # I expect one call each
+    assert len(overtaken) == 1 and scripts_run() == 2
