@@ -22,6 +22,7 @@ from facetrail.store import Keys
 from facetrail.wire import Encoder
 from index.gallery import Gallery
 from ingest.faces.face import Picture
+from tests.cli.forks import Forks
 
 COMMAND = (sys.executable, "-m", "facetrail.cli")
 
@@ -57,9 +58,16 @@ def gallery(client: redis.Redis, keys: Keys) -> Gallery:
     return Gallery(client, keys)
 
 
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    found = Forks(tmp_path_factory.mktemp("forks"))
+    yield found
+    found.close()
+
+
 @pytest.fixture
 def facetrail(
-    environment: dict[str, str], client: redis.Redis, redis_url: str, encoder: Encoder
+    environment: dict[str, str], client: redis.Redis, redis_url: str, encoder: Encoder, forks: Forks
 ) -> Run:
     """`facetrail("people", "list", VARIABLE="value")` runs a command on an empty Redis.
 
@@ -67,13 +75,8 @@ def facetrail(
     """
 
     def run(*arguments: object, **variables: str) -> Done:
-        return subprocess.run(
-            [*COMMAND, *map(str, arguments)],
-            env=environment | {"FACETRAIL_REDIS_URL": redis_url} | variables,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        own = environment | {"FACETRAIL_REDIS_URL": redis_url} | variables
+        return forks.run(list(map(str, arguments)), own, timeout_s=60)
 
     return run
 
