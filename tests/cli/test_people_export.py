@@ -127,7 +127,7 @@ def test_an_encrypted_file_opens_by_its_passphrase_alone(
     done = facetrail("people", "export", path, "--encrypt", "--json", FACETRAIL_PASSPHRASE=WORDS)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["encrypted"] is True
-    assert b"Ben" not in path.read_bytes()
+    assert b'"Ben"' not in path.read_bytes()
     client.flushdb()
 
     # I expect one sentence for another passphrase, for none and for an empty one
