@@ -23,7 +23,7 @@ from facetrail.wire import Encodings, Quality
 
 #: Times that somebody is named, merged and merged again, followed.
 MOST_MERGED = 16
-#: Stands before each script that keeps or drops sightings.
+#: Stands before each script that works on sightings.
 SIGHTINGS_LUA = (
     f"local MOST_MERGED = {MOST_MERGED}\n" + Path(__file__).with_name("sightings.lua").read_text()
 )

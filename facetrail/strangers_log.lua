@@ -2,9 +2,9 @@
 -- facetrail/sightings.lua stands before this text.
 -- KEYS: strangers_log. ARGV[1]: msgpack of keys, since, most (entries) and each (sightings of one
 -- stranger, the newest).
--- Answers: the newest place; the last place of what follows; the place that the first entry behind
--- `since` names as the one before it, '' where nothing follows; then of each stranger who changed:
--- the id, and names, lines and encodings of sightings.
+-- Answers: the newest place; the last place of what follows, `since` without any; the place that
+-- the first entry behind `since` names as the one before it, '' where nothing follows; then of each
+-- stranger who changed: the id, and names, lines and encodings of sightings.
 local call = cmsgpack.unpack(ARGV[1])
 local keys = call.keys
 local streams = redis.call('XREAD', 'COUNT', call.most, 'STREAMS', KEYS[1], call.since)

@@ -22,10 +22,10 @@ _READ = SIGHTINGS_LUA + Path(__file__).with_name("strangers_log.lua").read_text(
 class Changes:
     """What the log says behind a place, all of one moment.
 
-    newest: place of the log's newest entry, "0-0" without any. last: of the last one read; there
-    are more to read if that is another. previous: the place that the first one read names as the
-    one before it, "" where none was read. strangers: who changed, and what is kept of them by now,
-    the newest first.
+    newest: place of the log's newest entry, "0-0" without any. last: of the last one read, the
+    given place where none was; if some were read and it is not the newest, there are more.
+    previous: the place that the first one read names as the one before it, "" where none was read.
+    strangers: who changed, and what is kept of them by now, the newest first.
     """
 
     newest: str
@@ -48,7 +48,7 @@ class StrangersLog:
         answer: list[Any] = self._script(keys=[self._key], args=[asked])
         newest, last, previous = (place.decode() for place in answer[:3])
         strangers = {
-            stranger.decode(): kept_of(names, lines, encodings)
-            for stranger, names, lines, encodings in answer[3:]
+            stranger.decode(): kept_of(own, lines, encodings)
+            for stranger, own, lines, encodings in answer[3:]
         }
         return Changes(newest, last, previous, strangers)

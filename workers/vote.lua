@@ -83,7 +83,8 @@ local function best_shot(person)
   if not may_be_best(person) then
     return false
   end
-  set('best:' .. person, string.format('%.17g', call.weight))  -- all of it: one as good is not better
+  -- All digits: one as good is not better.
+  set('best:' .. person, string.format('%.17g', call.weight))
   set('facts:' .. person, call.facts)
   set('captured:' .. person, call.captured_at)
   set('runner_up:' .. person, call.runner_up)

@@ -30,9 +30,10 @@ PATIENCE_MS = 3_000
 #: A track nobody heard of for so long, whose camera nobody reads, has ended; but not before
 #: what a dead worker held could come again.
 ORPHAN_S = 10
-#: Of so many tracks and people a worker remembers the best chip that it has seen; 1 MB.
+#: Of so many tracks and people a worker remembers the best chip that it has counted; 1 MB.
 MOST_REMEMBERED = 4_000
-#: Calls that are made in one step: others wait for Redis meanwhile.
+#: Calls that are made in one step: a round of `teller`'s, about, with the ends among it. Others
+#: wait for Redis meanwhile.
 MOST_AT_ONCE = 96
 #: One nobody heard of for so long has ended whoever reads its camera.
 SILENT_S = 60
@@ -96,7 +97,7 @@ class Votes:
         Raises RedisError where Redis is away: then they may be made again.
         """
         answers = self._answers(list(self._bared(calls)))
-        self._remember(calls)
+        self._remember(calls, answers)
         wanted = [place for place, answer in enumerate(answers) if answer == b"picture"]
         if wanted:
             for place, answer in zip(
@@ -122,9 +123,10 @@ class Votes:
         return answers
 
     def _bared(self, calls: Sequence[Call]) -> Iterator[Call]:
-        """Without the picture, if a better chip of that person in that track was counted here.
+        """Without the picture, if one as good of that person in that track was counted here, or
+        stands before it. Two threads may each bring one: bytes cost less than being asked.
 
-        The script asks for it where that is not so.
+        The script asks for it where it has none as good.
         """
         best: dict[tuple[str, str], float] = {}  # of these calls
         for call in calls:
@@ -137,12 +139,14 @@ class Votes:
                     best[key] = weight
             yield call
 
-    def _remember(self, calls: Sequence[Call]) -> None:
+    def _remember(self, calls: Sequence[Call], answers: Sequence[Any]) -> None:
         """What was counted; not sooner, or a worse chip would come before it, and be asked for."""
         if len(self._best) >= MOST_REMEMBERED:
             self._best.clear()
-        for key, weight in (_shown(call) for call in calls if call.picture):
-            self._best[key] = max(weight, self._best.get(key, -1.0))
+        for call, answer in zip(calls, answers, strict=True):
+            if call.picture and not isinstance(answer, Exception):
+                key, weight = _shown(call)
+                self._best[key] = max(weight, self._best.get(key, -1.0))
 
     def sweep(self) -> None:
         """Closes the votes whose time is up, and ends what nobody speaks of any more.

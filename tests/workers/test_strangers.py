@@ -435,10 +435,29 @@ def test_a_long_log_is_read_in_steps(
     for number in range(1, 6):
         pass_through(votes, face(number), track=number + 1)
 
-    # I expect it to know all, without reading anew what it knew
+    # I expect the first question to find all in three steps, and nothing to be read anew
+    steps: list[str] = []
+    changes = index._log.changes
+    monkeypatch.setattr(index._log, "changes", lambda since: steps.append(since) or changes(since))
     monkeypatch.setattr(index, "_load", None)
-    assert [who(index, face(number)) for number in range(6)] == ids(said)
-    assert len(index) == 6
+    found = index.nearest([Probe(face(number), ENCODER, 0.37) for number in range(6)])
+    assert [one.stranger for one in found] == ids(said)
+    newest = client.xrevrange(keys.strangers_log, count=1)[0][0].decode()
+    assert {one.position for one in found} == {newest} and len(steps) == 3
+
+
+def test_of_a_sighting_without_encoding_the_others_are_searched(
+    votes: Votes, said: Said, index: Strangers, client: redis.Redis, keys: Keys
+) -> None:
+    # Given an index that follows a stranger who was seen twice, of whom the newer encoding is gone
+    pass_through(votes, face(0))
+    (first,) = ids(said)
+    assert who(index, face(0)) == first
+    pass_through(votes, face(0), track=2)
+    client.hdel(keys.sighting_encodings, f"lobby/{EPOCH}/2/unknown")
+
+    # I expect the older one to be found still
+    assert who(index, face(0)) == first and len(index) == 1
 
 
 def test_an_index_of_a_redis_that_was_flushed_is_read_anew(
