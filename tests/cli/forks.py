@@ -3,7 +3,8 @@
     python -m tests.cli.forks SOCKET
 
 Each run has a process, an environment and files of its own, as a shell would give it; only the
-second that imports take is spent once. They must start no thread: a fork has none but its own.
+second that imports take is spent once, and what Python reads of the environment when it starts is
+read once. The imports must start no thread: a fork has none but its own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from facetrail.children import end_with_parent
@@ -38,6 +40,9 @@ MODULES = (
 )
 STATUS = struct.Struct("i")
 MOST = 1 << 20  # bytes of arguments and environment
+ROOT = Path(__file__).parents[2]
+#: Until a process is forked.
+BEGINS_S = 30.0
 
 
 class Forks:
@@ -49,6 +54,7 @@ class Forks:
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.cli.forks", self._path],
             env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # else it starts some when imported
+            cwd=ROOT,
             preexec_fn=end_with_parent,
         )
         while not path.exists():
@@ -68,16 +74,21 @@ class Forks:
             socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection,
         ):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST)
+            connection.settimeout(BEGINS_S)
             connection.connect(self._path)
             files = [one.fileno() for one in (stdin, stdout, stderr)]
             socket.send_fds(connection, [asked], files)
             (process,) = STATUS.unpack(connection.recv(STATUS.size))
             connection.settimeout(timeout_s)
+            status = None
             try:
                 (status,) = STATUS.unpack(connection.recv(STATUS.size))
             except TimeoutError as error:
-                os.kill(process, signal.SIGKILL)
                 raise subprocess.TimeoutExpired(list(arguments), timeout_s) from error
+            finally:
+                if status is None:
+                    with suppress(ProcessLookupError):
+                        os.kill(process, signal.SIGKILL)
             for one in (stdout, stderr):
                 one.seek(0)
             return subprocess.CompletedProcess(
@@ -111,9 +122,10 @@ def told(connection: socket.socket) -> int:
     if process == 0:
         connection.close()
         return command(*json.loads(asked), files)
-    connection.send(STATUS.pack(process))
-    _, status = os.waitpid(process, 0)
-    connection.send(STATUS.pack(os.waitstatus_to_exitcode(status)))
+    with suppress(OSError):  # nobody waits for it any more
+        connection.send(STATUS.pack(process))
+        _, status = os.waitpid(process, 0)
+        connection.send(STATUS.pack(os.waitstatus_to_exitcode(status)))
     os._exit(0)
 
 
