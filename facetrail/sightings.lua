@@ -3,6 +3,15 @@
 -- or of a stranger, which begins with unknown-. A sighting is JSON that begins with its owner.
 local LOG_KEPT = 10000  -- entries of the strangers' log, about
 
+-- By name, what Redis answers as names and values in turn.
+local function by_name(flat)
+  local found = {}
+  for place = 1, #flat, 2 do
+    found[flat[place]] = flat[place + 1]
+  end
+  return found
+end
+
 local function json(text)
   return text and cjson.encode(text) or 'null'
 end

@@ -121,7 +121,7 @@ def every(client: redis.Redis, keys: Keys) -> Iterator[Kept]:
 def named(client: redis.Redis, keys: Keys, name: str) -> Kept | None:
     """The sighting of that name, or None if it is kept no more."""
     line = client.hget(keys.sightings, name)
-    return next(_read(client, keys, [name.encode()], [line]), None)
+    return next(iter(_read(client, keys, [name.encode()], [line])), None)
 
 
 def of(client: redis.Redis, keys: Keys, owner: str, *, most: int | None = None) -> list[Kept]:
@@ -201,21 +201,20 @@ def snapshots(client: redis.Redis, keys: Keys, names: Sequence[str]) -> list[Sna
 
 def _read(
     client: redis.Redis, keys: Keys, wanted: Sequence[bytes], lines: Sequence[bytes | None]
-) -> Iterator[Kept]:
-    encodings = client.hmget(keys.sighting_encodings, list(wanted))
-    yield from kept_of(wanted, lines, encodings)
+) -> list[Kept]:
+    return kept_of(wanted, lines, client.hmget(keys.sighting_encodings, list(wanted)))
 
 
 def kept_of(
     wanted: Sequence[bytes], lines: Sequence[bytes | None], encodings: Sequence[bytes | None]
 ) -> list[Kept]:
     """What these names have in Redis, without those that can't be read, or were dropped."""
-    found = zip(wanted, lines, encodings, strict=True)
-    kept = [
-        None if line is None or encoding is None else _kept(name, line, encoding)
-        for name, line, encoding in found
+    return [
+        kept
+        for name, line, encoding in zip(wanted, lines, encodings, strict=True)
+        if line is not None and encoding is not None
+        if (kept := _kept(name, line, encoding)) is not None
     ]
-    return [one for one in kept if one is not None]
 
 
 def _kept(name: bytes, line: bytes, encoding: bytes) -> Kept | None:

@@ -11,16 +11,8 @@ local streams = redis.call('XREAD', 'COUNT', call.most, 'STREAMS', KEYS[1], call
 local entries = streams and streams[1][2] or {}
 local last, previous, changed, is_told = call.since, '', {}, {}
 
-local function fields_of(entry)
-  local found = {}
-  for place = 1, #entry[2], 2 do
-    found[entry[2][place]] = entry[2][place + 1]
-  end
-  return found
-end
-
 for place, entry in ipairs(entries) do
-  local fields = fields_of(entry)
+  local fields = by_name(entry[2])
   if place == 1 then
     previous = fields.previous or ''
   end

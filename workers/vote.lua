@@ -83,8 +83,7 @@ local function best_shot(person)
   if not may_be_best(person) then
     return false
   end
-  -- All digits: one as good is not better.
-  set('best:' .. person, string.format('%.17g', call.weight))
+  set('best:' .. person, call.weight)
   set('facts:' .. person, call.facts)
   set('captured:' .. person, call.captured_at)
   set('runner_up:' .. person, call.runner_up)

@@ -54,19 +54,16 @@ local function begin(place, given)
   call = setmetatable(given, {__index = ALWAYS})
   key, counted = KEYS[3 + 2 * place], KEYS[4 + 2 * place]
   picture, encoding = ARGV[2 * place], ARGV[2 * place + 1]
-  vote, changed = {}, {}
-  local flat = redis.call('HGETALL', key)
-  for i = 1, #flat, 2 do
-    vote[flat[i]] = flat[i + 1]
-  end
+  vote, changed = by_name(redis.call('HGETALL', key)), {}
 end
 
 local function number(field)
   return tonumber(vote[field] or '0')
 end
 
+-- A number with all its digits, so that it is equal to itself when it is read again.
 local function set(field, value)
-  vote[field] = tostring(value)
+  vote[field] = type(value) == 'number' and string.format('%.17g', value) or tostring(value)
   changed[field] = true
 end
 
